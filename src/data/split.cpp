@@ -1,0 +1,125 @@
+#include "data/split.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace featherfm {
+namespace {
+
+Positions all_positions(const Interactions& data) {
+  Positions positions(data.size());
+  std::iota(positions.begin(), positions.end(), 0u);
+  return positions;
+}
+
+// Draws `count` of `positions` without replacement: the first steps of a Fisher-Yates shuffle.
+void draw(Positions& positions, std::size_t count, Random& random) {
+  for (std::size_t k = 0; k < count; ++k) {
+    const auto left = static_cast<std::uint32_t>(positions.size() - k);
+    std::swap(positions[k], positions[k + random.below(left)]);
+  }
+  positions.resize(count);
+}
+
+std::size_t share_of(std::size_t size, double fraction) {
+  return static_cast<std::size_t>(std::floor(fraction * static_cast<double>(size) + 0.5));
+}
+
+void require_timestamps(const Interactions& data) {
+  if (data.has_timestamps() || data.size() == 0) return;
+  throw Error(ErrorCode::invalid_argument, "timestamps",
+              "a split by time needs interactions with timestamps");
+}
+
+auto later_in(const Interactions& data) {
+  return [&data](std::uint32_t a, std::uint32_t b) {
+    const double time_a = data.timestamp_at(a), time_b = data.timestamp_at(b);
+    return time_a != time_b ? time_a > time_b : data.source_row_at(a) > data.source_row_at(b);
+  };
+}
+
+}  // namespace
+
+Positions random_test(const Interactions& data, double test_fraction, std::uint64_t seed) {
+  require_range(test_fraction, 0.0, 1.0, "testFraction");
+  Positions test = all_positions(data);
+  Random random(seed);
+  draw(test, share_of(test.size(), test_fraction), random);
+  std::sort(test.begin(), test.end());
+  return test;
+}
+
+Positions user_random_test(const Interactions& data, double test_fraction, std::uint64_t seed) {
+  require_range(test_fraction, 0.0, 1.0, "testFraction");
+  Positions test, own;
+  Random random(seed);
+  for (std::uint32_t user = 0; user < data.users(); ++user) {
+    own.resize(data.user_end(user) - data.user_begin(user));
+    if (own.empty()) continue;
+    std::iota(own.begin(), own.end(), data.user_begin(user));
+    draw(own, std::min(share_of(own.size(), test_fraction), own.size() - 1), random);
+    test.insert(test.end(), own.begin(), own.end());
+  }
+  std::sort(test.begin(), test.end());
+  return test;
+}
+
+Positions leave_last_out_test(const Interactions& data, std::uint32_t count) {
+  require_timestamps(data);
+  Positions test, own;
+  for (std::uint32_t user = 0; user < data.users(); ++user) {
+    own.resize(data.user_end(user) - data.user_begin(user));
+    if (own.size() <= count) continue;
+    std::iota(own.begin(), own.end(), data.user_begin(user));
+    std::ranges::sort(own, later_in(data));
+    own.resize(count);
+    test.insert(test.end(), own.begin(), own.end());
+  }
+  std::sort(test.begin(), test.end());
+  return test;
+}
+
+Positions time_test(const Interactions& data, double test_fraction) {
+  require_range(test_fraction, 0.0, 1.0, "testFraction");
+  require_timestamps(data);
+  Positions test = all_positions(data);
+  std::sort(test.begin(), test.end(), later_in(data));
+  test.resize(share_of(test.size(), test_fraction));
+  std::sort(test.begin(), test.end());
+  return test;
+}
+
+Positions rows_test(const Interactions& data, std::span<const std::uint32_t> rows) {
+  std::vector<bool> wanted(data.source_size());
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    if (rows[k] >= data.source_size()) {
+      throw Error(ErrorCode::out_of_range, "testRows",
+                  "testRows[" + show(k) + "] must be below " + show(data.source_size()) +
+                      ", the number of rows given; got " + show(rows[k]));
+    }
+    wanted[rows[k]] = true;
+  }
+  Positions test;
+  for (std::uint32_t position = 0; position < data.size(); ++position) {
+    if (wanted[data.source_row_at(position)]) test.push_back(position);
+  }
+  return test;
+}
+
+TrainTest split_at(const Interactions& data, const Positions& test) {
+  std::vector<bool> in_test(data.size());
+  for (const std::uint32_t position : test) in_test[position] = true;
+  Positions train;
+  train.reserve(data.size() - test.size());
+  for (std::uint32_t position = 0; position < data.size(); ++position) {
+    if (!in_test[position]) train.push_back(position);
+  }
+  return {data.subset(train), data.subset(test)};
+}
+
+}  // namespace featherfm

@@ -1,0 +1,70 @@
+// The one serving form. Every model hands out towers; ranking, fold-in and metrics know nothing else.
+//
+//   score(u, i) = user_offsets[u] + dot(users.row(u), items.row(i))
+//   value(u, i) = the score through the link, in the units of the ratings
+//
+// Biases of items are folded in as a last column (1 on the user's side), so that a scan over all items is nothing but
+// dot products; what depends on the user alone cannot change a ranking and stays in the offset.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/matrix.h"
+#include "base/simd.h"
+
+namespace featherfm {
+
+enum class Link {
+  identity,  // the score is the value
+  logistic,  // value = low + (high - low) / (1 + e^-score)
+};
+
+// Lowest and highest value there can be: clips predictions, and says what 0 and 1 mean under the logistic link.
+struct ValueRange {
+  float low = 0, high = 1;
+};
+
+// How a new user's vector is found from their ratings (rank/fold_in.h).
+struct FoldInRule {
+  float regularization = 0, bias_regularization = 0;  // lambda; times n^frequency_scaling for n ratings
+  float frequency_scaling = 1;
+  bool user_bias = true;  // whether the model gives users a bias
+  // SVD of a filled matrix: what stands where the new user has no rating. Empty: nothing, only ratings count.
+  enum class Fill { none, per_item, user_mean } fill = Fill::none;
+  std::vector<float> item_fill;  // for per_item, one value per item
+};
+
+struct Towers {
+  std::size_t factors = 0;  // leading columns that are latent; behind them stands the bias column
+  Matrix users, items;      // users x (factors + 1), items x (factors + 1)
+  std::vector<float> user_offsets;
+  float base_offset = 0;  // the offset of a user nothing is known about
+  Link link = Link::identity;
+  ValueRange range;
+  FoldInRule fold_in;
+
+  float score(const float* user_row, float offset, std::uint32_t item) const {
+    return offset + simd::dot(user_row, items.row(item), items.stride());
+  }
+
+  // A pair's score; users and items the model never met count as average ones.
+  float score(std::uint32_t user, std::uint32_t item) const {
+    const bool known_user = user < users.rows(), known_item = item < items.rows();
+    const float offset = known_user ? user_offsets[user] : base_offset;
+    if (!known_item) return offset;
+    if (!known_user) return offset + items.row(item)[factors];
+    return score(users.row(user), offset, item);
+  }
+
+  float value_of(float score, bool clip) const {
+    if (link == Link::logistic) {
+      return range.low + (range.high - range.low) * scalar::sigmoid1(score);
+    }
+    return clip ? std::clamp(score, range.low, range.high) : score;
+  }
+};
+
+}  // namespace featherfm

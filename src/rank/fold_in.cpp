@@ -1,0 +1,205 @@
+#include "rank/fold_in.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+#include "base/error.h"
+#include "base/portable_math.h"
+
+namespace featherfm {
+
+AlignedFloats FoldedUser::tower_row(const Towers& towers) const {
+  AlignedFloats row(towers.users.stride());
+  std::copy(vector.begin(), vector.end(), row.begin());
+  row[towers.factors] = 1;
+  return row;
+}
+
+FoldIn::FoldIn(const Towers& towers)
+    : towers_(towers),
+      width_(towers.factors + (towers.fold_in.user_bias ? 1 : 0)),
+      filled_(towers.fold_in.fill != FoldInRule::Fill::none),
+      with_bias_(towers.fold_in.user_bias),
+      ridge_(width_),
+      solution_(width_) {
+  if (!filled_) return;
+  const auto width = static_cast<Eigen::Index>(width_);
+  Ridge all(width_);
+  item_gram_ = Eigen::MatrixXf::Zero(width, width);
+  fill_sum_ = Eigen::VectorXf::Zero(width);
+  const bool per_item = towers_.fold_in.fill == FoldInRule::Fill::per_item;
+  for (std::size_t item = 0; item < towers_.items.rows(); ++item) {
+    const Eigen::Map<const Eigen::VectorXf> q(towers_.items.row(item), width);
+    item_gram_ += q * q.transpose();
+    fill_sum_ += q * (per_item ? towers_.fold_in.item_fill[item] : 1.0f);
+  }
+}
+
+// The average user's score: global and item bias.
+float FoldIn::base_score(std::uint32_t item) const {
+  return filled_ ? 0 : towers_.base_offset + towers_.items.row(item)[towers_.factors];
+}
+
+// <z_item, x> with z = [q, 1] where there is a user bias.
+float FoldIn::with_rows_of(std::uint32_t item, std::span<const float> x) const {
+  const auto q = towers_.items.columns_of(item).first(towers_.factors);
+  return std::inner_product(q.begin(), q.end(), x.begin(), with_bias_ ? x.back() : 0.0f);
+}
+
+void FoldIn::check(const GivenRatings& given, std::optional<float> regularization) const {
+  require_same_size(given.values.size(), given.items.size(), "ratings");
+  if (!given.weights.empty()) {
+    require_same_size(given.weights.size(), given.items.size(), "weights");
+  }
+  if (regularization) require_range(*regularization, 0.0f, 1e6f, "regularization");
+  std::vector<char> met(towers_.items.rows());
+  for (std::size_t k = 0; k < given.items.size(); ++k) {
+    const std::string at = "ratings[" + show(k) + "]";
+    if (given.items[k] >= met.size()) {
+      throw Error(ErrorCode::out_of_range, "ratings", at + " names an item the model does not know");
+    }
+    if (met[given.items[k]]++) {
+      throw Error(ErrorCode::duplicate, "ratings", at + " rates an item a second time");
+    }
+    const float value = given.values[k];
+    if (!std::isfinite(value)) {
+      throw Error(ErrorCode::not_finite, "ratings", at + " must be finite; got " + show(value));
+    }
+    if (towers_.link == Link::logistic && (value < towers_.range.low || value > towers_.range.high)) {
+      throw Error(ErrorCode::out_of_range, "ratings",
+                  at + " must be from " + show(towers_.range.low) + " to " +
+                      show(towers_.range.high) + "; got " + show(value));
+    }
+    if (!given.weights.empty()) {
+      require_range(given.weights[k], 0.0f, std::numeric_limits<float>::max(), "weights");
+    }
+  }
+}
+
+void FoldIn::add_rows(const GivenRatings& given) {
+  ridge_.clear();
+  for (std::size_t k = 0; k < given.items.size(); ++k) {
+    ridge_.add(towers_.items.columns_of(given.items[k]).first(towers_.factors), 1, targets_[k],
+               weights_[k]);
+  }
+}
+
+void FoldIn::gather(const GivenRatings& given, std::optional<float> regularization) {
+  const FoldInRule& rule = towers_.fold_in;
+  const auto scale = static_cast<float>(
+      given.items.empty() ? 1.0
+                          : portable_pow(static_cast<double>(given.items.size()),
+                                         double{rule.frequency_scaling}));
+  penalties_ = Eigen::VectorXf::Constant(static_cast<Eigen::Index>(width_),
+                                         regularization.value_or(rule.regularization) * scale);
+  if (with_bias_) {
+    penalties_[static_cast<Eigen::Index>(towers_.factors)] =
+        regularization.value_or(rule.bias_regularization) * scale;
+  }
+  targets_.resize(given.items.size());
+  weights_.assign(given.items.size(), 1);
+  if (!given.weights.empty()) std::copy(given.weights.begin(), given.weights.end(), weights_.begin());
+  if (filled_) {
+    gather_filled(given);
+  } else if (towers_.link == Link::logistic) {
+    gather_newton(given);
+  } else {
+    for (std::size_t k = 0; k < given.items.size(); ++k) {
+      targets_[k] = given.values[k] - base_score(given.items[k]);
+    }
+    add_rows(given);
+  }
+}
+
+// Least squares over every item, the fill standing where nothing was given:
+//   A = sum q q^T over all items,  b = sum fill_i q_i + sum_given (value - fill) q
+void FoldIn::gather_filled(const GivenRatings& given) {
+  float fill = 1;  // of this user, times the item's
+  if (towers_.fold_in.fill == FoldInRule::Fill::user_mean && !given.values.empty()) {
+    fill = std::accumulate(given.values.begin(), given.values.end(), 0.0f) /
+           static_cast<float>(given.values.size());
+  } else if (towers_.fold_in.fill == FoldInRule::Fill::user_mean) {
+    fill = 0.5f * (towers_.range.low + towers_.range.high);
+  }
+  Eigen::VectorXf right = fill_sum_ * fill;
+  std::fill(weights_.begin(), weights_.end(), 1.0f);
+  for (std::size_t k = 0; k < given.items.size(); ++k) {
+    const std::uint32_t item = given.items[k];
+    const bool per_item = towers_.fold_in.fill == FoldInRule::Fill::per_item;
+    targets_[k] = given.values[k] - (per_item ? towers_.fold_in.item_fill[item] : fill);
+    right += Eigen::Map<const Eigen::VectorXf>(towers_.items.row(item),
+                                               static_cast<Eigen::Index>(width_)) *
+             targets_[k];
+  }
+  ridge_.clear();
+  ridge_.add_normal(item_gram_, right);
+}
+
+// Newton's method on the cross-entropy: each step is a ridge regression on working targets z^T x + (t - p) / (p (1 - p))
+// with weights p (1 - p). It converges in a handful of steps; the last one's equations stay gathered.
+void FoldIn::gather_newton(const GivenRatings& given) {
+  const std::vector<float> given_weights = weights_;
+  std::fill(solution_.begin(), solution_.end(), 0.0f);
+  for (int round = 0; round < 20; ++round) {
+    for (std::size_t k = 0; k < given.items.size(); ++k) {
+      const std::uint32_t item = given.items[k];
+      const float moved = with_rows_of(item, solution_);
+      const float p = scalar::sigmoid1(base_score(item) + moved);
+      const float slope = std::max(p * (1 - p), 1e-4f);
+      const float target =
+          (given.values[k] - towers_.range.low) / (towers_.range.high - towers_.range.low);
+      targets_[k] = moved + (target - p) / slope;
+      weights_[k] = given_weights[k] * slope;
+    }
+    add_rows(given);
+    const AlignedFloats before = solution_;
+    ridge_.solve(penalties_, solution_);
+    float change = 0;
+    for (std::size_t f = 0; f < width_; ++f) {
+      change = std::max(change, std::abs(solution_[f] - before[f]));
+    }
+    if (change < 1e-5f) break;
+  }
+}
+
+FoldedUser FoldIn::fold(const GivenRatings& given, std::optional<float> regularization) {
+  check(given, regularization);
+  gather(given, regularization);
+  ridge_.solve(penalties_, solution_);
+  FoldedUser user;
+  user.vector.assign(solution_.begin(),
+                     solution_.begin() + static_cast<std::ptrdiff_t>(towers_.factors));
+  if (with_bias_) user.bias = solution_[towers_.factors];
+  return user;
+}
+
+ScoreParts FoldIn::explain(const GivenRatings& given, std::uint32_t item,
+                           std::optional<float> regularization) {
+  if (item >= towers_.items.rows()) {
+    throw Error(ErrorCode::out_of_range, "item", "item is not known to the model");
+  }
+  check(given, regularization);
+  gather(given, regularization);
+  ridge_.solve(penalties_, solution_);
+  ScoreParts parts;
+  parts.score = base_score(item) + with_rows_of(item, solution_);
+
+  // The influence A^-1 z_item.
+  const auto q = towers_.items.columns_of(item).first(towers_.factors);
+  Eigen::VectorXf z = Eigen::VectorXf::Ones(static_cast<Eigen::Index>(width_));
+  std::copy(q.begin(), q.end(), z.data());
+  AlignedFloats influence(width_);
+  ridge_.solve_for(penalties_, z, influence);
+  float sum = 0;
+  for (std::size_t k = 0; k < given.items.size(); ++k) {
+    parts.contributions.push_back(weights_[k] * targets_[k] * with_rows_of(given.items[k], influence));
+    sum += parts.contributions.back();
+  }
+  // What is left is what the model says without any rating: biases, and the fill.
+  parts.base = parts.score - sum;
+  return parts;
+}
+
+}  // namespace featherfm

@@ -1,0 +1,78 @@
+// Placing a new user among the others by their ratings, with the items held: one ridge regression, as in a half sweep of
+// alternating least squares. With the logistic link the same by Newton's method (iteratively reweighted least squares).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include "base/ridge.h"
+#include "model/towers.h"
+#include "rank/top_k.h"
+
+namespace featherfm {
+
+// What a new user gave. Items below the number of items, each at most once; weights empty: all 1.
+struct GivenRatings {
+  std::span<const std::uint32_t> items;
+  std::span<const float> values;
+  std::span<const float> weights;
+};
+
+struct FoldedUser {
+  std::vector<float> vector;  // factors
+  float bias = 0;
+
+  // As a row of the user tower.
+  AlignedFloats tower_row(const Towers& towers) const;
+};
+
+// score = base + sum of contributions, one for each rating given, in their order; in the units of the score (log odds
+// under the logistic link).
+struct ScoreParts {
+  float score = 0, base = 0;
+  std::vector<float> contributions;
+};
+
+// One object serves many users of one model.
+class FoldIn {
+ public:
+  explicit FoldIn(const Towers& towers);
+
+  // Minimises the training loss over the new user's parameters, plus lambda n^s |vector|^2 and likewise for the bias; the
+  // model's own lambda unless `regularization` is given (it then holds for vector and bias). For the SVD of a filled
+  // matrix, the projection of the filled row (weights are not used). No ratings: the average user.
+  // Errors: size_mismatch, out_of_range (item, weight, regularization), not_finite, duplicate; out_of_range for a value
+  // outside the range of the logistic link.
+  FoldedUser fold(const GivenRatings& given, std::optional<float> regularization = std::nullopt);
+
+  // How each rating moved the score of `item`: the solution is linear in the ratings, x = A^-1 sum_j z_j t_j, so
+  // score = base + sum_j t_j <z_item, A^-1 z_j>.
+  ScoreParts explain(const GivenRatings& given, std::uint32_t item,
+                     std::optional<float> regularization = std::nullopt);
+
+ private:
+  void check(const GivenRatings& given, std::optional<float> regularization) const;
+  // Gathers the final (linear) equations; targets_ and weights_ hold what they were made of.
+  void gather(const GivenRatings& given, std::optional<float> regularization);
+  void gather_filled(const GivenRatings& given);
+  void gather_newton(const GivenRatings& given);
+  void add_rows(const GivenRatings& given);
+  float base_score(std::uint32_t item) const;
+  float with_rows_of(std::uint32_t item, std::span<const float> x) const;
+
+  const Towers& towers_;
+  std::size_t width_;
+  bool filled_, with_bias_;
+  Ridge ridge_;
+  Eigen::MatrixXf item_gram_;       // sum of q q^T over all items, for filled matrices
+  Eigen::VectorXf fill_sum_;        // sum of fill_i q_i
+  Eigen::VectorXf penalties_;
+  std::vector<float> targets_, weights_;
+  AlignedFloats solution_;
+};
+
+}  // namespace featherfm

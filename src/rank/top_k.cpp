@@ -1,0 +1,78 @@
+#include "rank/top_k.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace featherfm {
+
+void BestN::insert(Scored scored) {
+  if (heap_.size() == n_) {
+    std::pop_heap(heap_.begin(), heap_.end(), better);
+    heap_.back() = scored;
+  } else {
+    heap_.push_back(scored);
+  }
+  std::push_heap(heap_.begin(), heap_.end(), better);
+}
+
+std::vector<Scored> BestN::take() {
+  std::sort_heap(heap_.begin(), heap_.end(), better);
+  return std::move(heap_);
+}
+
+void ItemRanker::mark(std::span<const std::uint32_t> items, bool barred) {
+  for (const std::uint32_t item : items) {
+    if (item < barred_.size()) barred_[item] = barred;
+  }
+}
+
+std::vector<Scored> ItemRanker::top(UserView user, std::size_t n, const ItemFilter& filter) {
+  mark(filter.seen, true);
+  mark(filter.exclude, true);
+  BestN best(std::min(n, towers_.items.rows()));
+  const std::size_t stride = towers_.items.stride();
+  const auto consider = [&](std::uint32_t item) {
+    if (barred_[item]) return;
+    best.offer(item, user.offset + simd::dot(user.row, towers_.items.row(item), stride));
+  };
+  if (filter.candidates) {
+    for (const std::uint32_t item : *filter.candidates) {
+      if (item >= barred_.size()) continue;
+      consider(item);
+      barred_[item] = true;  // a candidate named twice counts once
+    }
+    mark(*filter.candidates, false);
+  } else {
+    for (std::uint32_t item = 0; item < barred_.size(); ++item) consider(item);
+  }
+  mark(filter.seen, false);
+  mark(filter.exclude, false);
+  return best.take();
+}
+
+std::vector<Scored> similar_rows(const Matrix& tower, std::size_t factors, std::uint32_t row,
+                                 std::size_t n, Similarity measure) {
+  // The bias column takes no part: with a 0 there in a copy of the query, dot() passes over it.
+  AlignedFloats query(tower.stride());
+  std::copy_n(tower.row(row), factors, query.begin());
+  const auto norm = [&](std::uint32_t r) {
+    const float* x = tower.row(r);
+    float sum = 0;
+    for (std::size_t f = 0; f < factors; ++f) sum += x[f] * x[f];
+    return std::sqrt(sum);
+  };
+  const float query_norm = norm(row);
+  BestN best(std::min(n, tower.rows()));
+  for (std::uint32_t other = 0; other < tower.rows(); ++other) {
+    if (other == row) continue;
+    float score = simd::dot(query.data(), tower.row(other), tower.stride());
+    if (measure == Similarity::cosine) {
+      const float norms = query_norm * norm(other);
+      score = norms > 0 ? std::clamp(score / norms, -1.0f, 1.0f) : 0;
+    }
+    best.offer(other, score);
+  }
+  return best.take();
+}
+
+}  // namespace featherfm

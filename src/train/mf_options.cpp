@@ -1,0 +1,116 @@
+#include "train/mf_options.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/portable_math.h"
+#include "base/random.h"
+
+namespace featherfm {
+namespace {
+
+void randomize_new_rows(Matrix& factors, const std::vector<std::uint32_t>& counts, float scale,
+                        Random& random) {
+  for (std::size_t r = 0; r < counts.size(); ++r) {
+    const auto row = factors.columns_of(r);
+    if (counts[r] == 0 || std::any_of(row.begin(), row.end(), [](float x) { return x != 0; })) {
+      continue;
+    }
+    for (float& x : row) x = static_cast<float>(random.normal()) * scale;
+  }
+}
+
+void require_inside(const Interactions& data, ValueRange range) {
+  const auto [low, high] = data.value_range();
+  if (low >= range.low && high <= range.high) return;
+  throw Error(ErrorCode::out_of_range, "ratings",
+              "with the loss \"logistic\" every rating must lie in the value range " +
+                  show(range.low) + " to " + show(range.high) + "; got " + show(low) + " to " +
+                  show(high) + "; set valueRange to the lowest and highest possible rating");
+}
+
+// The constant that alone would predict best: the weighted mean, through the link.
+float best_constant(const Interactions& data, Link link, ValueRange range) {
+  double sum = 0, weight = 0;
+  for (std::uint32_t position = 0; position < data.size(); ++position) {
+    sum += double{data.weight_at(position)} * double{data.value_at(position)};
+    weight += data.weight_at(position);
+  }
+  if (weight == 0) return 0;
+  const double mean = sum / weight;
+  if (link == Link::identity) return static_cast<float>(mean);
+  const double unit =
+      std::clamp((mean - range.low) / (double{range.high} - double{range.low}), 1e-6, 1 - 1e-6);
+  return static_cast<float>(portable_log(unit / (1 - unit)));
+}
+
+}  // namespace
+
+void MfOptions::validate() const {
+  require_range<std::uint32_t>(factors, 0, 1024, "factors");
+  require_range(user_regularization, 0.0f, 1e6f, "regularization.user");
+  require_range(item_regularization, 0.0f, 1e6f, "regularization.item");
+  require_range(bias_regularization, 0.0f, 1e6f, "regularization.bias");
+  require_range(frequency_scaling, 0.0f, 1.0f, "frequencyScaling");
+  require_range(initial_scale, 0.0f, 10.0f, "initialScale");
+  require_range<std::uint32_t>(epochs, 1, 100'000, "epochs");
+  validate_value_range(value_range);
+}
+
+std::vector<std::uint32_t> user_counts(const Interactions& data) {
+  std::vector<std::uint32_t> counts(data.users());
+  for (std::uint32_t user = 0; user < data.users(); ++user) {
+    counts[user] = data.user_end(user) - data.user_begin(user);
+  }
+  return counts;
+}
+
+MatrixFactorization initial_model(const MfOptions& options, Link link, const Interactions& data,
+                                  std::optional<MatrixFactorization> start) {
+  if (data.size() == 0) {
+    throw Error(ErrorCode::empty, "data", "there is no interaction to train on");
+  }
+  MatrixFactorization model;
+  if (start) {
+    model = std::move(*start);
+    if (model.factors() != options.factors) {
+      throw Error(ErrorCode::invalid_argument, "factors",
+                  "a model with " + show(model.factors()) + " factors cannot continue with " +
+                      show(options.factors));
+    }
+    model.grow(data.users(), data.items());
+  } else {
+    model = MatrixFactorization(data.users(), data.items(), options.factors);
+    const auto [low, high] = data.value_range();
+    model.range = options.value_range.value_or(ValueRange{low, high});
+    // All ratings alike: the logistic link still needs a range to map.
+    if (!options.value_range && link == Link::logistic && low == high) model.range = {0, 1};
+  }
+  model.link = link;
+  if (link == Link::logistic) require_inside(data, model.range);
+  if (!start && options.global_bias) model.global_bias = best_constant(data, link, model.range);
+  model.fold_in.regularization = options.user_regularization;
+  model.fold_in.bias_regularization = options.bias_regularization;
+  model.fold_in.frequency_scaling = options.frequency_scaling;
+  model.fold_in.user_bias = options.user_bias;
+  Random random(options.seed);
+  // Counts cover the data's rows only; a start model may have more.
+  randomize_new_rows(model.user_factors, user_counts(data), options.initial_scale, random);
+  randomize_new_rows(model.item_factors, data.item_counts(), options.initial_scale, random);
+  return model;
+}
+
+std::vector<float> penalty_per_rating(float lambda, float scaling,
+                                      const std::vector<std::uint32_t>& counts) {
+  std::vector<float> result(counts.size(), lambda);
+  if (scaling == 1) return result;
+  for (std::size_t r = 0; r < counts.size(); ++r) {
+    if (counts[r] > 0) {
+      result[r] = static_cast<float>(double{lambda} * portable_pow(counts[r], scaling - 1));
+    }
+  }
+  return result;
+}
+
+}  // namespace featherfm

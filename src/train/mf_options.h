@@ -1,0 +1,41 @@
+// Options that the algorithms for matrix factorization share. Defaults and ranges are those of the package's option
+// tables (web/lib/options.ts), which document every one; a test holds the two together.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "data/interactions.h"
+#include "model/matrix_factorization.h"
+
+namespace featherfm {
+
+struct MfOptions {
+  std::uint32_t factors = 32;  // 0 to 1024
+  bool global_bias = true, user_bias = true, item_bias = true;
+  float user_regularization = 0.05f, item_regularization = 0.05f, bias_regularization = 0.01f;
+  float frequency_scaling = 1;  // penalty of a row with n ratings: lambda n^frequency_scaling; 0 to 1
+  float initial_scale = 0.1f;   // standard deviation of the initial factors; 0 to 10
+  std::optional<ValueRange> value_range;  // empty: the range of the training values
+  std::uint32_t epochs = 20;              // 1 to 100,000
+  std::uint32_t patience = 0;             // epochs without improvement before stopping; 0: never
+  std::uint64_t seed = 1;
+
+  // Throws Error naming the option in the package's spelling.
+  void validate() const;
+};
+
+// What the first epoch starts from: `start` if given, grown to the data's users and items, else zeros with the global
+// bias set. Rows that have interactions but are still zero get random factors, drawn users first, then items; rows
+// without interactions stay zero, which predicts an average user or item.
+// Errors: empty; out_of_range for `ratings` outside the value range where the link needs it inside.
+MatrixFactorization initial_model(const MfOptions& options, Link link, const Interactions& data,
+                                  std::optional<MatrixFactorization> start);
+
+// lambda n^(scaling - 1) for n ratings: the share of a row's penalty that falls to one of its ratings.
+std::vector<float> penalty_per_rating(float lambda, float scaling,
+                                      const std::vector<std::uint32_t>& counts);
+
+std::vector<std::uint32_t> user_counts(const Interactions& data);
+
+}  // namespace featherfm

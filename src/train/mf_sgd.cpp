@@ -1,0 +1,366 @@
+#include "train/mf_sgd.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/portable_math.h"
+#include "base/random.h"
+#include "base/simd.h"
+#include "train/validation.h"
+
+namespace featherfm {
+namespace {
+
+// Ratings between two pauses: some tens of microseconds of work.
+constexpr std::uint32_t block_size = 1024;
+
+struct Rating {
+  std::uint32_t user, item;
+  float target;
+};
+
+// Cross-entropy needs a logarithm per rating. log(1 + e^-|s|) is summed as the logarithm of a product, which holds a
+// few hundred factors of at most 2 before it wants taking: one logarithm per block.
+class CrossEntropySum {
+ public:
+  void add(float score, float target, float weight) {
+    const float magnitude = std::abs(score);
+    sum_ += double{weight} * (double{score > 0 ? score : 0} - double{target} * double{score});
+    const double factor = 1.0 + double{scalar::exp1(-magnitude)};
+    if (weight == 1) {
+      product_ *= factor;
+      if (product_ > 1e300) flush();
+    } else {
+      sum_ += double{weight} * portable_log(factor);
+    }
+  }
+  double total() {
+    flush();
+    return sum_;
+  }
+
+ private:
+  void flush() {
+    sum_ += portable_log(product_);
+    product_ = 1;
+  }
+  double sum_ = 0, product_ = 1;
+};
+
+// The three step rules. Each moves a pair of rows, and a bias, against the gradient of one rating's loss; `error` is
+// weight * (target - prediction). Plain SGD scales by the rate of the epoch, the others also by their memory.
+class SgdRule {
+ public:
+  SgdRule(const MfSgdOptions&, const MatrixFactorization&) {}
+  void factors(MatrixFactorization& model, std::uint32_t user, std::uint32_t item, float error,
+               float rate, float lambda_user, float lambda_item) {
+    simd::sgd_step(model.user_factors.row(user), model.item_factors.row(item), rate * error,
+                   1 - rate * lambda_user, 1 - rate * lambda_item, model.user_factors.stride());
+  }
+  void user_bias(MatrixFactorization& model, std::uint32_t user, float error, float rate,
+                 float lambda) {
+    float& bias = model.user_biases[user];
+    bias += rate * (error - lambda * bias);
+  }
+  void item_bias(MatrixFactorization& model, std::uint32_t item, float error, float rate,
+                 float lambda) {
+    float& bias = model.item_biases[item];
+    bias += rate * (error - lambda * bias);
+  }
+};
+
+class AdagradRule {
+ public:
+  AdagradRule(const MfSgdOptions&, const MatrixFactorization& model)
+      : user_squares_(model.users(), model.factors()),
+        item_squares_(model.items(), model.factors()),
+        user_bias_squares_(model.users()),
+        item_bias_squares_(model.items()) {}
+  void factors(MatrixFactorization& model, std::uint32_t user, std::uint32_t item, float error,
+               float rate, float lambda_user, float lambda_item) {
+    simd::adagrad_step(model.user_factors.row(user), model.item_factors.row(item),
+                       user_squares_.row(user), item_squares_.row(item), error, rate, lambda_user,
+                       lambda_item, model.user_factors.stride());
+  }
+  void user_bias(MatrixFactorization& model, std::uint32_t user, float error, float rate,
+                 float lambda) {
+    step(model.user_biases[user], user_bias_squares_[user], error, rate, lambda);
+  }
+  void item_bias(MatrixFactorization& model, std::uint32_t item, float error, float rate,
+                 float lambda) {
+    step(model.item_biases[item], item_bias_squares_[item], error, rate, lambda);
+  }
+
+ private:
+  static void step(float& bias, float& square, float error, float rate, float lambda) {
+    const float gradient = lambda * bias - error;
+    square += gradient * gradient;
+    bias -= rate * gradient / std::sqrt(square + adagrad_epsilon);
+  }
+  Matrix user_squares_, item_squares_;
+  std::vector<float> user_bias_squares_, item_bias_squares_;
+};
+
+// Adam keeps its moments per row and moves them only when the row is met, so the bias correction counts the row's own
+// steps. Its powers of beta are kept as running products: no pow, same bits everywhere.
+class AdamRule {
+ public:
+  AdamRule(const MfSgdOptions& options, const MatrixFactorization& model)
+      : beta1_(options.beta1),
+        beta2_(options.beta2),
+        users_(model.users(), model.factors()),
+        items_(model.items(), model.factors()),
+        old_user_(padded(model.factors())) {}
+  void factors(MatrixFactorization& model, std::uint32_t user, std::uint32_t item, float error,
+               float rate, float lambda_user, float lambda_item) {
+    const std::size_t n = model.user_factors.stride();
+    float* p = model.user_factors.row(user);
+    float* q = model.item_factors.row(item);
+    std::copy(p, p + n, old_user_.data());
+    const Correction cu = users_.correct(user, beta1_, beta2_);
+    const Correction ci = items_.correct(item, beta1_, beta2_);
+    simd::adam_step(p, q, users_.mean.row(user), users_.square.row(user), error, lambda_user,
+                    rate * cu.mean, cu.square, beta1_, beta2_, n);
+    simd::adam_step(q, old_user_.data(), items_.mean.row(item), items_.square.row(item), error,
+                    lambda_item, rate * ci.mean, ci.square, beta1_, beta2_, n);
+  }
+  void user_bias(MatrixFactorization& model, std::uint32_t user, float error, float rate,
+                 float lambda) {
+    step(model.user_biases[user], users_.bias[user], error, rate, lambda);
+  }
+  void item_bias(MatrixFactorization& model, std::uint32_t item, float error, float rate,
+                 float lambda) {
+    step(model.item_biases[item], items_.bias[item], error, rate, lambda);
+  }
+
+ private:
+  struct Correction {
+    float mean, square;
+  };
+  struct Powers {
+    float beta1 = 1, beta2 = 1;
+    Correction next(float b1, float b2) {
+      beta1 *= b1;
+      beta2 *= b2;
+      return {1 / (1 - beta1), 1 / (1 - beta2)};
+    }
+  };
+  struct BiasMoments {
+    float mean = 0, square = 0;
+    Powers powers;
+  };
+  struct Side {
+    Side(std::size_t rows, std::size_t factors)
+        : mean(rows, factors), square(rows, factors), powers(rows), bias(rows) {}
+    Correction correct(std::uint32_t row, float beta1, float beta2) {
+      return powers[row].next(beta1, beta2);
+    }
+    Matrix mean, square;
+    std::vector<Powers> powers;
+    std::vector<BiasMoments> bias;
+  };
+  void step(float& bias, BiasMoments& moments, float error, float rate, float lambda) {
+    const Correction c = moments.powers.next(beta1_, beta2_);
+    const float gradient = lambda * bias - error;
+    moments.mean = beta1_ * moments.mean + (1 - beta1_) * gradient;
+    moments.square = beta2_ * moments.square + (1 - beta2_) * (gradient * gradient);
+    bias -= rate * c.mean * moments.mean / (std::sqrt(moments.square * c.square) + adam_epsilon);
+  }
+  float beta1_, beta2_;
+  Side users_, items_;
+  AlignedFloats old_user_;
+};
+
+template <class Rule>
+class MfSgd final : public Trainer {
+ public:
+  MfSgd(const MfSgdOptions& options, std::shared_ptr<const Interactions> data,
+        std::shared_ptr<const Interactions> validation, std::optional<MatrixFactorization> start)
+      : options_(options),
+        data_(std::move(data)),
+        random_(options.seed ^ 0x5eed5eed5eed5eedu),  // another stream than the initial factors
+        model_(initial_model(options, link(), *data_, std::move(start))),
+        rule_(options, model_),
+        validation_(std::move(validation), options.patience),
+        rate_(options.learning_rate) {
+    // Rows a start model has beyond the data are never met.
+    user_penalty_ = penalty_per_rating(options.user_regularization, options.frequency_scaling,
+                                       user_counts(*data_));
+    item_penalty_ = penalty_per_rating(options.item_regularization, options.frequency_scaling,
+                                       data_->item_counts());
+    user_bias_penalty_ = penalty_per_rating(options.bias_regularization,
+                                            options.frequency_scaling, user_counts(*data_));
+    item_bias_penalty_ = penalty_per_rating(options.bias_regularization,
+                                            options.frequency_scaling, data_->item_counts());
+    validation_.start_from(model_);
+  }
+
+  const MatrixFactorization& model() const override { return validation_.best_model(); }
+  std::uint32_t best_epoch() const override { return validation_.best_epoch(); }
+
+ private:
+  Work train() override {
+    // Copy the ratings out of the compressed rows, then shuffle them (Fisher-Yates).
+    constexpr std::uint32_t piece = 16 * block_size;
+    ratings_.reserve(data_->size());
+    for (std::uint32_t user = 0; user < data_->users(); ++user) {
+      pack(user);
+      if (user % 256 == 0) co_yield Pause{};
+    }
+    for (auto left = static_cast<std::uint32_t>(ratings_.size()); left > 1; --left) {
+      const std::uint32_t other = random_.below(left);
+      std::swap(ratings_[left - 1], ratings_[other]);
+      if (!weights_.empty()) std::swap(weights_[left - 1], weights_[other]);
+      if (left % piece == 0) co_yield Pause{};
+    }
+    std::vector<std::size_t> blocks((ratings_.size() + block_size - 1) / block_size);
+    std::iota(blocks.begin(), blocks.end(), std::size_t{0});
+
+    for (epoch_ = 1;; ++epoch_, rate_ *= options_.learning_rate_decay) {
+      squared_ = weight_ = 0;
+      cross_entropy_ = {};
+      random_.shuffle(blocks);
+      for (std::size_t b = 0; b < blocks.size(); ++b) {
+        train_block(blocks[b]);
+        if (!std::isfinite(squared_)) throw diverged();
+        fraction_ = (epoch_ - 1 + double(b + 1) / double(blocks.size())) / options_.epochs;
+        co_yield Pause{};
+      }
+      if (!model_.all_finite()) throw diverged();
+      while (!validation_.measure(model_)) co_yield Pause{};
+      finished_epoch_ = validation_.finish_epoch(epoch_, model_, train_losses());
+      stopped_early_ = epoch_ < options_.epochs && validation_.should_stop();
+      if (epoch_ == options_.epochs || stopped_early_) co_return;
+      co_yield Pause{};
+    }
+  }
+
+  Link link() const {
+    return options_.loss == Loss::logistic ? Link::logistic : Link::identity;
+  }
+
+  void pack(std::uint32_t user) {
+    for (std::uint32_t position = data_->user_begin(user); position < data_->user_end(user);
+         ++position) {
+      const float weight = data_->weight_at(position);
+      if (weight == 0) continue;
+      const float value = data_->value_at(position);
+      ratings_.push_back({user, data_->item_at(position),
+                          link() == Link::logistic ? to_unit(value, model_.range) : value});
+      if (data_->has_weights()) weights_.push_back(weight);
+    }
+  }
+
+  void train_block(std::size_t block) {
+    const std::size_t begin = block * block_size;
+    const std::size_t end = std::min(begin + block_size, ratings_.size());
+    const bool weighted = !weights_.empty();
+    if (link() == Link::logistic) {
+      weighted ? train_range<true, true>(begin, end) : train_range<true, false>(begin, end);
+    } else {
+      weighted ? train_range<false, true>(begin, end) : train_range<false, false>(begin, end);
+    }
+  }
+
+  template <bool logistic, bool weighted>
+  void train_range(std::size_t begin, std::size_t end) {
+    const std::size_t stride = model_.user_factors.stride();
+    const float rate = rate_;
+    double squared = 0, total_weight = 0;
+    for (std::size_t k = begin; k < end; ++k) {
+      const auto [user, item, target] = ratings_[k];
+      const float weight = weighted ? weights_[k] : 1.0f;
+      const float score =
+          model_.global_bias + model_.user_biases[user] + model_.item_biases[item] +
+          simd::dot(model_.user_factors.row(user), model_.item_factors.row(item), stride);
+      const float residual = target - (logistic ? scalar::sigmoid1(score) : score);
+      squared += double{weight} * double{residual} * double{residual};
+      total_weight += weight;
+      if (logistic) cross_entropy_.add(score, target, weight);
+      const float error = weighted ? weight * residual : residual;
+      if (options_.user_bias) {
+        rule_.user_bias(model_, user, error, rate, user_bias_penalty_[user]);
+      }
+      if (options_.item_bias) {
+        rule_.item_bias(model_, item, error, rate, item_bias_penalty_[item]);
+      }
+      rule_.factors(model_, user, item, error, rate, user_penalty_[user], item_penalty_[item]);
+    }
+    squared_ += squared;
+    weight_ += total_weight;
+  }
+
+  // Progressive: each rating was measured before its own update.
+  Losses train_losses() {
+    const double total = weight_ > 0 ? weight_ : 1;
+    Losses losses;
+    if (link() == Link::logistic) {
+      losses.loss = cross_entropy_.total() / total;
+      losses.rmse = std::sqrt(squared_ / total) * (double{model_.range.high} - model_.range.low);
+    } else {
+      losses.loss = squared_ / total;
+      losses.rmse = std::sqrt(losses.loss);
+    }
+    return losses;
+  }
+
+  Error diverged() const {
+    return Error(ErrorCode::diverged, "learningRate",
+                 "training diverged in epoch " + show(epoch_) +
+                     ": parameters are no longer finite. Lower learningRate (now " +
+                     show(options_.learning_rate) + ")" +
+                     (best_epoch() > 0 ? "; the parameters of epoch " + show(best_epoch()) +
+                                             " were still good"
+                                       : ""));
+  }
+
+  MfSgdOptions options_;
+  std::shared_ptr<const Interactions> data_;
+  Random random_;
+  MatrixFactorization model_;
+  Rule rule_;
+  Validation validation_;
+  float rate_;
+
+  std::vector<Rating> ratings_;
+  std::vector<float> weights_;  // beside ratings_; empty when all are 1
+  std::vector<float> user_penalty_, item_penalty_, user_bias_penalty_, item_bias_penalty_;
+  double squared_ = 0, weight_ = 0;
+  CrossEntropySum cross_entropy_;
+};
+
+}  // namespace
+
+void MfSgdOptions::validate() const {
+  MfOptions::validate();
+  require_above(learning_rate, 0, 1e9, "learningRate");
+  require_above(learning_rate_decay, 0, 1, "learningRateDecay");
+  for (const auto& [beta, name] : {std::pair{beta1, "beta1"}, {beta2, "beta2"}}) {
+    require_range(beta, 0.0f, std::nextafter(1.0f, 0.0f), name);
+  }
+}
+
+std::unique_ptr<Trainer> make_mf_sgd(const MfSgdOptions& options,
+                                     std::shared_ptr<const Interactions> data,
+                                     std::shared_ptr<const Interactions> validation,
+                                     std::optional<MatrixFactorization> start) {
+  options.validate();
+  switch (options.optimizer) {
+    case Optimizer::adagrad:
+      return std::make_unique<MfSgd<AdagradRule>>(options, std::move(data), std::move(validation),
+                                                  std::move(start));
+    case Optimizer::adam:
+      return std::make_unique<MfSgd<AdamRule>>(options, std::move(data), std::move(validation),
+                                               std::move(start));
+    case Optimizer::sgd:
+      break;
+  }
+  return std::make_unique<MfSgd<SgdRule>>(options, std::move(data), std::move(validation),
+                                          std::move(start));
+}
+
+}  // namespace featherfm
