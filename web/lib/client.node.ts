@@ -1,0 +1,37 @@
+/** `featherfm/client` for Node: the engine in a worker thread, which does not keep the process alive while idle. */
+import { Worker as Thread } from "node:worker_threads";
+import { type ClientOptions, RemoteEngine } from "./worker/client.js";
+import type { FromWorker, WorkerPort } from "./worker/protocol.js";
+
+export * from "./exports.js";
+export type {
+  ClientOptions,
+  Remote,
+  RemoteDataset,
+  RemoteFoldedUser,
+  RemoteModel,
+  TransferOptions,
+} from "./worker/client.js";
+
+function threadPort(): WorkerPort {
+  const thread = new Thread(new URL("./worker/worker.node.js", import.meta.url));
+  return {
+    post: (message, transfer = []) => thread.postMessage(message, transfer as ArrayBuffer[]),
+    onMessage: (listener) => thread.on("message", (message: FromWorker) => listener(message)),
+    onDeath(listener) {
+      thread.on("error", (error: unknown) =>
+        listener(error instanceof Error ? error.message : String(error)),
+      );
+      thread.on("exit", (code) => listener(`it ended with code ${code}`));
+    },
+    terminate: () => void thread.terminate(),
+    keepAlive: (busy) => (busy ? thread.ref() : thread.unref()),
+  };
+}
+
+/** The engine in a worker of its own. The worker starts at once; calls may be made right away. */
+export class FeatherClient extends RemoteEngine {
+  constructor(options: Omit<ClientOptions, "worker"> = {}) {
+    super(threadPort(), options.wasm);
+  }
+}

@@ -1,0 +1,27 @@
+/** `featherfm/client` for browsers: the engine in a module worker. */
+import { type ClientOptions, RemoteEngine } from "./worker/client.js";
+import { browserPort } from "./worker/port.js";
+
+export * from "./exports.js";
+export type {
+  ClientOptions,
+  Remote,
+  RemoteDataset,
+  RemoteFoldedUser,
+  RemoteModel,
+  TransferOptions,
+} from "./worker/client.js";
+
+/** The engine in a worker of its own. The worker starts at once; calls may be made right away. */
+export class FeatherClient extends RemoteEngine {
+  constructor(options: ClientOptions = {}) {
+    super(
+      browserPort(
+        options.worker ??
+          // Bundlers look for exactly this form.
+          (() => new Worker(new URL("./worker/worker.js", import.meta.url), { type: "module" })),
+      ),
+      options.wasm,
+    );
+  }
+}

@@ -1,0 +1,85 @@
+/** Metrics by name. The numbers come from the core, over all users in one call. */
+import type { CoreDataset } from "./dataset.js";
+import { checkDataset } from "./dataset.js";
+import { ArgumentError, show } from "./errors.js";
+import type { TrainedModel } from "./model.js";
+import { checkFinite, checkInteger, checkNoExtraKeys, checkObject } from "./options.js";
+import type { EvaluateOptions, Metric } from "./types.js";
+
+const ratingMetrics = ["rmse", "mae", "mae-rounded"];
+const rankingMetric = /^(precision|recall|ndcg|map|mrr|hit-rate|coverage)@(\d{1,10})$/;
+
+/** The cut-offs that the metrics name, each once. */
+function checkMetrics(metrics: unknown): { names: string[]; ks: number[]; ranking: boolean } {
+  const fail = (got: unknown): never => {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `metrics must be a list of "rmse", "mae", "mae-rounded", "auc", and "precision@k", "recall@k", "ndcg@k", ` +
+        `"map@k", "mrr@k", "hit-rate@k", "coverage@k" with k from 1; got ${show(got)}`,
+      "metrics",
+    );
+  };
+  if (!Array.isArray(metrics)) return fail(metrics);
+  const ks = new Set<number>();
+  let ranking = false;
+  for (const metric of metrics as unknown[]) {
+    if (typeof metric !== "string") return fail(metric);
+    if (ratingMetrics.includes(metric)) continue;
+    ranking = true;
+    if (metric === "auc") continue;
+    const match = rankingMetric.exec(metric);
+    if (match === null) return fail(metric);
+    ks.add(checkInteger(Number(match[2]), `the k of "${metric}"`, { min: 1, max: 0xfffffffe }));
+  }
+  return { names: metrics as string[], ks: [...ks], ranking };
+}
+
+export function evaluate<M extends Metric>(
+  model: TrainedModel,
+  test: CoreDataset,
+  options: EvaluateOptions<M> | undefined,
+): Record<M, number> {
+  const given = checkObject(options, "options");
+  checkNoExtraKeys(given, ["metrics", "train", "relevantFrom"], "evaluate");
+  const { names, ks, ranking } = checkMetrics(given["metrics"] ?? ["rmse", "mae"]);
+  const core = model.owned.core;
+  const train = given["train"] === undefined ? undefined : checkDataset(given["train"], "train", core);
+  const relevantFrom =
+    given["relevantFrom"] === undefined ? -Infinity : checkFinite(given["relevantFrom"], "relevantFrom");
+  const needsRatings = names.some((name) => ratingMetrics.includes(name));
+  if (needsRatings && model.family === "popularity") {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      'a "popularity" model predicts no ratings; ask for ranking metrics',
+      "metrics",
+    );
+  }
+
+  const values: Record<string, number> = {};
+  // Ids the model does not know get indices behind its own: the core takes those for average users and items.
+  const users = model.users.extendedBy(test.users);
+  const items = model.items.extendedBy(test.items);
+  const same = test.users === model.users && test.items === model.items;
+  const counted = same ? test.countedBy(test.users, test.items) : test.countedBy(users, items);
+  try {
+    if (needsRatings) {
+      Object.assign(values, model.owned.run((core) => core.evaluateRatings(counted.handle)));
+    }
+    if (ranking) {
+      const known = train?.countedBy(model.users, model.items);
+      try {
+        Object.assign(
+          values,
+          model.owned.run((core) =>
+            core.evaluateRanking(counted.handle, known?.handle ?? null, Uint32Array.from(ks), relevantFrom),
+          ),
+        );
+      } finally {
+        known?.release();
+      }
+    }
+  } finally {
+    counted.release();
+  }
+  return Object.fromEntries(names.map((name) => [name, values[name]])) as Record<M, number>;
+}

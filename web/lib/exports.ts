@@ -1,0 +1,18 @@
+/** What every entry point exports besides its own way to begin. */
+export { Engine } from "./engine.js";
+export * from "./errors.js";
+export type {
+  FitPartialOptions,
+  MfAdagradOptions,
+  MfAdamOptions,
+  MfAlsOptions,
+  MfSgdOptions,
+  ModelOptions,
+  PopularityOptions,
+  SvdOptions,
+  TrainControls,
+  TrainOptions,
+} from "./options.js";
+export type * from "./types.js";
+export { version } from "./version.js";
+export type { LoadOptions, WasmSource } from "./wasm.js";

@@ -1,0 +1,273 @@
+/**
+ * The vocabulary of the package: what goes in, what comes out, and what the objects can do.
+ * Training options live in options.ts, next to the checks that enforce them.
+ */
+
+/** Your own name for a user or an item. Comes back exactly as given: `1` and `"1"` are two different ids. */
+export type Id = string | number;
+
+/** Any list of numbers: a plain array or a typed array (not BigInt). */
+export type NumberArray =
+  | readonly number[]
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array;
+
+/** A list of ids: a plain array of strings and numbers, or a typed array of numbers. */
+export type IdArray = readonly Id[] | NumberArray;
+
+/** Who met what, as parallel lists: entry `k` of each list describes interaction `k`. */
+export interface DatasetInput {
+  /** User of each interaction. */
+  users: IdArray;
+  /** Item of each interaction, as long as `users`. */
+  items: IdArray;
+  /** Rating or other value of each interaction, finite. All 1 when left out. */
+  ratings?: NumberArray;
+  /** Weight of each interaction in the loss, finite and not negative. All 1 when left out. */
+  weights?: NumberArray;
+  /** When each interaction happened, in any unit that grows with time. Needed by splits by time. */
+  timestamps?: NumberArray;
+  /**
+   * What to do when a (user, item) pair occurs twice: keep the `"last"` (latest timestamp; without timestamps the
+   * later row), add the values up (`"sum"`; weights: the larger, timestamps: the latest), or refuse (`"error"`).
+   * @defaultValue "last"
+   */
+  duplicates?: "last" | "sum" | "error";
+}
+
+/** One interaction of a user, in the caller's ids. */
+export interface Rating {
+  item: Id;
+  rating: number;
+  /** Weight of this rating in the loss; 1 when left out. */
+  weight?: number;
+  timestamp?: number;
+}
+
+/** Interactions held in WebAssembly memory, with the maps between your ids and dense indices. Immutable. */
+export interface Dataset {
+  /** Number of distinct users in the id map. Both halves of a split share the map of the whole. */
+  readonly userCount: number;
+  /** Number of distinct items in the id map. */
+  readonly itemCount: number;
+  /** Number of interactions, after duplicates were resolved. */
+  readonly interactionCount: number;
+  /** Smallest and largest rating, `[0, 0]` when there is none. */
+  readonly ratingRange: readonly [min: number, max: number];
+  readonly hasTimestamps: boolean;
+  readonly hasWeights: boolean;
+  /** Every user id, in order of first appearance. */
+  userIds(): Id[];
+  /** Every item id, in order of first appearance. */
+  itemIds(): Id[];
+  /** What one user rated, in the order of the item map. Throws `UnknownIdError` for an id that is not in the map. */
+  ratingsOf(user: Id): Rating[];
+  /** Number of interactions of every item, in the order of `itemIds()`. */
+  itemCounts(): Uint32Array;
+  /** Frees the WebAssembly memory. Any later call throws `ClosedError`. Safe to call twice. */
+  close(): void;
+}
+
+/** How to cut a dataset in two. All splits are deterministic; the random ones by their seed. */
+export type SplitOptions =
+  /** A random share of all interactions goes to the test set. */
+  | { by: "random"; testFraction?: number; seed?: number }
+  /** A random share of each user's interactions (rounded to the nearest, at least one stays in training). */
+  | { by: "user"; testFraction?: number; seed?: number }
+  /** Each user's latest `count` interactions go to the test set; a user with no more than `count` stays whole. */
+  | { by: "leave-last-out"; count?: number }
+  /** The latest share of all interactions goes to the test set. */
+  | { by: "time"; testFraction?: number }
+  /** Exactly these rows of the input (positions in the lists given to `dataset`) go to the test set. */
+  | { by: "rows"; testRows: NumberArray };
+
+export interface Split<D = Dataset> {
+  train: D;
+  test: D;
+}
+
+/** A bounded piece of training has been done. */
+export interface Progress {
+  /** The epoch under way, from 1. */
+  epoch: number;
+  /** Number of epochs asked for. */
+  epochs: number;
+  /** Share of the whole training done, 0 to 1. */
+  fraction: number;
+  /** Milliseconds since training began. */
+  elapsedMs: number;
+}
+
+/** What one finished epoch gave. */
+export interface EpochReport extends Progress {
+  /**
+   * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic".
+   * For SGD, AdaGrad and Adam measured on the way, each rating before its own update (progressive loss).
+   */
+  trainLoss: number;
+  /** Root mean squared training error in the units of the ratings, measured likewise. */
+  trainRmse: number;
+  /** The same on the validation set, where one was given, after the epoch. */
+  validation?: { loss: number; rmse: number; mae: number };
+  /** True when this epoch has the best validation loss so far (always true without validation). */
+  best: boolean;
+}
+
+/** What a training run did. */
+export interface TrainingSummary {
+  epochs: EpochReport[];
+  /** The epoch whose parameters the model holds, from 1; 0 when nothing was trained. */
+  bestEpoch: number;
+  /** True when `patience` ended the run before its last epoch. */
+  stoppedEarly: boolean;
+  /** Milliseconds of training, everything included. */
+  elapsedMs: number;
+}
+
+/** An item and its score, in the units of the ratings (for "popularity": the number of interactions). */
+export interface Recommendation {
+  item: Id;
+  score: number;
+}
+
+export interface SimilarUser {
+  user: Id;
+  /** Cosine in [-1, 1], or the plain dot product. */
+  score: number;
+}
+
+export interface SimilarItem {
+  item: Id;
+  /** Cosine in [-1, 1], or the plain dot product. */
+  score: number;
+}
+
+export interface RecommendOptions {
+  /** How many at the most. @defaultValue 10 */
+  n?: number;
+  /** Leave out what the user rated in training (for a folded-in user: the ratings given). @defaultValue true */
+  filterSeen?: boolean;
+  /** Items never to return. Ids the model does not know are ignored. */
+  exclude?: IdArray;
+  /** Rank only these items. Ids the model does not know are ignored. All items when left out. */
+  candidates?: IdArray;
+}
+
+export interface SimilarOptions {
+  /** How many at the most. @defaultValue 10 */
+  n?: number;
+  /** `"cosine"` compares directions of the latent vectors, `"dot"` favours long (frequent) ones. @defaultValue "cosine" */
+  measure?: "cosine" | "dot";
+}
+
+export interface PredictOptions {
+  /** Limit predictions to the range of the ratings. @defaultValue true */
+  clip?: boolean;
+}
+
+export interface FoldInOptions {
+  /** L2 penalty on the new user's vector (times the number of ratings, as in training). The model's own when left out. */
+  regularization?: number;
+}
+
+/** One of the user's own ratings and its share of a predicted score. */
+export interface Contribution {
+  item: Id;
+  contribution: number;
+}
+
+/** Which of the user's ratings carried a score: `score = base + sum of contributions` before clipping. */
+export interface Explanation {
+  score: number;
+  /** What the model would predict for this item without any of the user's ratings. */
+  base: number;
+  /** Largest absolute contribution first. */
+  contributions: Contribution[];
+}
+
+/** A user the model was not trained on, placed among the others by one ridge solve. Holds no WebAssembly memory. */
+export interface FoldedUser {
+  /** The latent vector, `factors` long. */
+  readonly vector: Float32Array;
+  /** The user's own bias. */
+  readonly bias: number;
+  /** Best items for this user, highest score first. */
+  recommend(options?: RecommendOptions): Recommendation[];
+  /** Predicted ratings for these items, in their order. */
+  predict(items: IdArray, options?: PredictOptions): Float32Array;
+  /** Which of the given ratings carried the score of this item. */
+  explain(item: Id): Explanation;
+}
+
+export interface SaveOptions {
+  /**
+   * Keep the list of who rated what (without the ratings) in the file, so that a loaded model can still filter what a
+   * user has seen. Switch it off where the file leaves the device. @defaultValue true
+   */
+  seen?: boolean;
+}
+
+/** A trained model. Immutable: `fitPartial` returns a new one. */
+export interface Model {
+  readonly family: "mf" | "svd" | "popularity";
+  readonly userCount: number;
+  readonly itemCount: number;
+  /** Number of latent factors. */
+  readonly factors: number;
+  /** Range of the ratings the model was trained on; predictions are limited to it unless `clip` is false. */
+  readonly valueRange: readonly [min: number, max: number];
+  /** The options it was trained with, defaults filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** How training went; without epochs for a model that was loaded from a file. */
+  readonly summary: TrainingSummary;
+  /** Every user id the model knows. */
+  userIds(): Id[];
+  /** Every item id the model knows. */
+  itemIds(): Id[];
+  hasUser(user: Id): boolean;
+  hasItem(item: Id): boolean;
+  /** Predicted ratings of the pairs (users[k], items[k]). Throws `UnknownIdError` for an id the model does not know. */
+  predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array;
+  /** Best items for a user, highest score first. Throws `UnknownIdError`; for somebody new use `foldInUser`. */
+  recommend(user: Id, options?: RecommendOptions): Recommendation[];
+  /** Best items for many users in one pass (every user of the model when `users` is left out). */
+  recommendAll(
+    options?: RecommendOptions & { users?: IdArray },
+  ): { user: Id; items: Recommendation[] }[];
+  /** Items whose latent vectors are closest to this item's, without the item itself. */
+  similarItems(item: Id, options?: SimilarOptions): SimilarItem[];
+  /** Users whose latent vectors are closest to this user's, without the user. */
+  similarUsers(user: Id, options?: SimilarOptions): SimilarUser[];
+  /** Places a new user by their ratings, without retraining. The model is not changed. */
+  foldInUser(ratings: readonly Rating[], options?: FoldInOptions): FoldedUser;
+  /** Singular values, largest first; empty for every family but "svd". */
+  singularValues(): Float32Array;
+  /** The model as a safetensors file that any safetensors reader opens. */
+  save(options?: SaveOptions): Uint8Array;
+  /** Frees the WebAssembly memory. Any later call throws `ClosedError`. Safe to call twice. */
+  close(): void;
+}
+
+/** A metric by its usual name; `@k` metrics carry their cut-off. */
+export type Metric =
+  | "rmse"
+  | "mae"
+  | "mae-rounded"
+  | "auc"
+  | `${"precision" | "recall" | "ndcg" | "map" | "mrr" | "hit-rate" | "coverage"}@${number}`;
+
+export interface EvaluateOptions<M extends Metric = Metric> {
+  /** @defaultValue ["rmse", "mae"] */
+  metrics?: readonly M[];
+  /** Items each user rated here are left out of the ranking, as they would be when recommending. */
+  train?: Dataset;
+  /** Test ratings from this value on count as relevant for ranking metrics; all of them when left out. */
+  relevantFrom?: number;
+}

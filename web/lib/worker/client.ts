@@ -1,0 +1,370 @@
+/** The page's side: the engine's verbs as promises, answered by a worker. */
+import { ArgumentError, ClosedError, DivergedError, show, WorkerError } from "../errors.js";
+import type { FitPartialOptions, TrainControls, TrainOptions } from "../options.js";
+import type {
+  Dataset,
+  DatasetInput,
+  EpochReport,
+  EvaluateOptions,
+  FoldedUser,
+  FoldInOptions,
+  Metric,
+  Model,
+  Progress,
+  Rating,
+  Split,
+  SplitOptions,
+} from "../types.js";
+import type { WasmSource } from "../wasm.js";
+import { type FromWorker, type Reference, restoreError, type Wanted, type WorkerPort } from "./protocol.js";
+import { datasetVerbs, type GuestData, guestPrefix, guestVerbs, modelVerbs } from "./verbs.js";
+
+/** The same properties; every method but `close` returns a promise. */
+export type Remote<T> = {
+  readonly [K in keyof T]: K extends "close"
+    ? T[K]
+    : T[K] extends (...args: infer A) => infer R
+      ? (...args: A) => Promise<R>
+      : T[K];
+};
+
+/** A dataset in the worker. */
+export type RemoteDataset = Remote<Dataset>;
+
+/** A folded-in user whose model is in the worker. */
+export type RemoteFoldedUser = Remote<FoldedUser>;
+
+/** A model in the worker. */
+export type RemoteModel = Omit<Remote<Model>, "foldInUser"> & {
+  /** Places a new user by their ratings, without retraining. The model is not changed. */
+  foldInUser(ratings: readonly Rating[], options?: FoldInOptions): Promise<RemoteFoldedUser>;
+};
+
+export interface ClientOptions {
+  /** Where `featherfm.wasm` comes from, if not from beside the package's own files. */
+  wasm?: Exclude<WasmSource, Response>;
+  /** Makes the worker, where a bundler needs it made in its own way. It must run `featherfm`'s worker script. */
+  worker?: () => Worker;
+}
+
+export interface TransferOptions {
+  /**
+   * Hand the buffers of typed arrays over instead of copying them: faster for large inputs, but the caller's arrays are
+   * empty afterwards. @defaultValue false
+   */
+  transfer?: boolean;
+}
+
+interface Pending {
+  resolve: (value: never) => void;
+  reject: (reason: unknown) => void;
+  onEpoch?: ((report: EpochReport) => void) | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** Handles of remote objects, kept out of their public shape. */
+const handles = new WeakMap<object, { client: object; handle: number }>();
+
+/**
+ * The engine in a worker: pages stay responsive, and training can be cancelled. Made from `featherfm/client`. Inputs are
+ * copied unless `transfer` is asked for. Close datasets and models you no longer need; `close()` frees everything.
+ */
+export class RemoteEngine {
+  readonly #port: WorkerPort;
+  readonly #pending = new Map<number, Pending>();
+  /** Frees what the page let go of without closing it. */
+  readonly #forgotten = new FinalizationRegistry<number>((handle) => this.#release(handle));
+  #nextCall = 1;
+  #gone: (() => Error) | undefined;
+
+  /** @internal */
+  constructor(port: WorkerPort, wasm: ClientOptions["wasm"]) {
+    this.#port = port;
+    port.onMessage((message) => this.#receive(message));
+    port.onDeath((why) => this.#die(() => new WorkerError("WORKER_DIED", `the worker died: ${why}`)));
+    this.#post({ type: "open", wasm: wasm instanceof URL ? wasm.href : wasm }, []);
+    port.keepAlive?.(false);
+  }
+
+  /** Resolves when the engine is loaded; rejects with `LoadError` when it cannot be. Calls may be made before. */
+  async ready(): Promise<{ version: string }> {
+    return { version: await this.#call<string>(0, "version", []) };
+  }
+
+  /** Size of the worker's WebAssembly memory in bytes. */
+  memoryBytes(): Promise<number> {
+    return this.#call(0, "memoryBytes", []);
+  }
+
+  /** Takes interactions in. */
+  async dataset(input: DatasetInput, options: TransferOptions = {}): Promise<RemoteDataset> {
+    const buffers = options.transfer === true ? buffersOf(Object.values(input)) : [];
+    return this.#dataset(await this.#call(0, "dataset", [input], buffers));
+  }
+
+  /** Cuts a dataset in two; the dataset itself stays as it is. */
+  async split(data: RemoteDataset, options: SplitOptions): Promise<Split<RemoteDataset>> {
+    const { train, test } = await this.#call<Split<Reference>>(0, "split", [
+      this.#handleOf(data, "data", "dataset"),
+      options,
+    ]);
+    return { train: this.#dataset(train), test: this.#dataset(test) };
+  }
+
+  /** Trains a model. `onEpoch` and `onProgress` are called in this thread; `signal` cancels within 100 ms. */
+  async train(data: RemoteDataset, options: TrainOptions<RemoteDataset>): Promise<RemoteModel> {
+    return this.#training("train", [this.#handleOf(data, "data", "dataset")], options);
+  }
+
+  /** Goes on training from a model's parameters with further interactions. Returns a new model. */
+  async fitPartial(
+    model: RemoteModel,
+    data: RemoteDataset,
+    options: FitPartialOptions<RemoteDataset> = {},
+  ): Promise<RemoteModel> {
+    const targets = [this.#handleOf(model, "model", "model"), this.#handleOf(data, "data", "dataset")];
+    return this.#training("fitPartial", targets, options);
+  }
+
+  /** Measures a model on held-out interactions; see `Engine.evaluate`. */
+  async evaluate<const M extends Metric = "rmse" | "mae">(
+    model: RemoteModel,
+    test: RemoteDataset,
+    options: Omit<EvaluateOptions<M>, "train"> & { train?: RemoteDataset } = {},
+  ): Promise<Record<M, number>> {
+    const { train, ...rest } = options;
+    return this.#call(0, "evaluate", [
+      this.#handleOf(model, "model", "model"),
+      this.#handleOf(test, "test", "dataset"),
+      train === undefined ? rest : { ...rest, train: this.#handleOf(train, "train", "dataset") },
+    ]);
+  }
+
+  /** Reads a model file. The worker's engine stays as it was when the file is refused. */
+  async loadModel(
+    bytes: Uint8Array | ArrayBuffer,
+    options: TransferOptions = {},
+  ): Promise<RemoteModel> {
+    const buffers = options.transfer === true ? buffersOf([bytes]) : [];
+    return this.#model(await this.#call(0, "loadModel", [bytes], buffers));
+  }
+
+  /** Ends the worker and frees everything in it. Calls under way reject with `ClosedError`. Safe to call twice. */
+  close(): void {
+    this.#die(() => new ClosedError("CLOSED", "the client was closed"));
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #training(
+    verb: "train" | "fitPartial",
+    targets: number[],
+    options: TrainControls<RemoteDataset>,
+  ): Promise<RemoteModel> {
+    const { onEpoch, onProgress, signal, validation, ...rest } = options;
+    for (const [name, value] of Object.entries({ onEpoch, onProgress })) {
+      if (value === undefined || typeof value === "function") continue;
+      throw new ArgumentError("INVALID_ARGUMENT", `${name} must be a function; got ${show(value)}`, name);
+    }
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new ArgumentError(
+        "INVALID_ARGUMENT",
+        `signal must be an AbortSignal; got ${show(signal)}`,
+        "signal",
+      );
+    }
+    signal?.throwIfAborted();
+    const wanted: Wanted = { epochs: onEpoch !== undefined, progress: onProgress !== undefined };
+    const sent =
+      validation === undefined
+        ? rest
+        : { ...rest, validation: this.#handleOf(validation, "validation", "dataset") };
+    const call = this.#nextCall;
+    let abort = () => undefined as void;
+    try {
+      const aborted = new Promise<never>((_, reject) => {
+        abort = () => {
+          this.#forget(call);
+          if (this.#gone === undefined) this.#post({ type: "abort", call }, []);
+          reject(signal?.reason as Error);
+        };
+      });
+      const answer = this.#call<Reference>(0, verb, [...targets, sent, wanted], [], { onEpoch, onProgress });
+      signal?.addEventListener("abort", abort, { once: true });
+      return this.#model(await Promise.race([answer, aborted]));
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  #call<T>(
+    target: number,
+    verb: string,
+    args: unknown[],
+    transfer: Transferable[] = [],
+    callbacks: Pick<Pending, "onEpoch" | "onProgress"> = {},
+  ): Promise<T> {
+    if (this.#gone !== undefined) return Promise.reject(this.#gone());
+    const call = this.#nextCall++;
+    return new Promise<T>((resolve, reject) => {
+      try {
+        this.#post({ type: "call", call, target, verb, args }, transfer);
+      } catch (error) {
+        // Functions, symbols and the like cannot be sent to a worker.
+        const why = error instanceof Error ? error.message : String(error);
+        reject(new ArgumentError("INVALID_ARGUMENT", `an argument of ${verb} cannot be sent: ${why}`, verb));
+        return;
+      }
+      this.#pending.set(call, { resolve: resolve as (value: never) => void, reject, ...callbacks });
+      this.#port.keepAlive?.(true);
+    });
+  }
+
+  #post(...[message, transfer]: Parameters<WorkerPort["post"]>): void {
+    this.#port.post(message, transfer);
+  }
+
+  #forget(call: number): Pending | undefined {
+    const pending = this.#pending.get(call);
+    this.#pending.delete(call);
+    if (this.#pending.size === 0) this.#port.keepAlive?.(false);
+    return pending;
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case "result": {
+        const pending = this.#forget(message.call);
+        if (pending !== undefined) pending.resolve(message.value as never);
+        else this.#releaseUnclaimed(message.value);
+        return;
+      }
+      case "error": {
+        const error = restoreError(message.error);
+        const pending = this.#forget(message.call);
+        if (message.error.model !== undefined) {
+          if (pending === undefined) this.#releaseUnclaimed(message.error.model);
+          else if (error instanceof DivergedError) error.model = this.#model(message.error.model);
+        }
+        pending?.reject(error);
+        return;
+      }
+      case "epoch":
+        this.#notify(message.call, (pending) => pending.onEpoch?.(message.report));
+        return;
+      case "progress":
+        this.#notify(message.call, (pending) => pending.onProgress?.(message.progress));
+        return;
+      case "dead":
+        this.#die(() => restoreError(message.error));
+    }
+  }
+
+  /** Runs a callback; as in the engine itself, an exception thrown there ends the run and comes out of the call. */
+  #notify(call: number, notify: (pending: Pending) => void): void {
+    const pending = this.#pending.get(call);
+    if (pending === undefined) return;
+    try {
+      notify(pending);
+    } catch (error) {
+      this.#forget(call);
+      this.#post({ type: "abort", call }, []);
+      pending.reject(error);
+    }
+  }
+
+  /** A model that was finished in the moment its training was cancelled. */
+  #releaseUnclaimed(value: unknown): void {
+    const reference = value as Partial<Reference> | null;
+    if (typeof reference?.handle === "number") this.#release(reference.handle);
+  }
+
+  #release(handle: number): void {
+    if (this.#gone === undefined) this.#post({ type: "release", handle }, []);
+  }
+
+  #die(why: () => Error): void {
+    if (this.#gone !== undefined) return;
+    this.#gone = why;
+    this.#port.terminate();
+    for (const { reject } of this.#pending.values()) reject(why());
+    this.#pending.clear();
+  }
+
+  #handleOf(object: unknown, name: string, kind: "dataset" | "model"): number {
+    const known = typeof object === "object" && object !== null ? handles.get(object) : undefined;
+    if (known === undefined || kind === "model" !== "family" in (object as object)) {
+      throw new ArgumentError(
+        "INVALID_ARGUMENT",
+        `${name} must be a ${kind} made by this client; got ${show(object)}`,
+        name,
+      );
+    }
+    if (known.client !== this) {
+      throw new ArgumentError("INVALID_ARGUMENT", `${name} belongs to another client`, name);
+    }
+    return known.handle;
+  }
+
+  #dataset(reference: Reference): RemoteDataset {
+    return this.#object<RemoteDataset>(reference, datasetVerbs);
+  }
+
+  #model(reference: Reference): RemoteModel {
+    const model = this.#object<RemoteModel>(reference, modelVerbs);
+    const foldInUser: RemoteModel["foldInUser"] = async (ratings, options) => {
+      const { vector, bias } = await this.#objectCall<GuestData>(model, "foldInUser", [ratings, options]);
+      // A copy: what the caller does to the list later must not change what is explained.
+      return this.#guest(model, { vector, bias, ratings: [...ratings], options });
+    };
+    return Object.defineProperty(model, "foldInUser", { value: foldInUser });
+  }
+
+  #guest(model: RemoteModel, data: GuestData): RemoteFoldedUser {
+    const guest = { vector: data.vector, bias: data.bias };
+    for (const verb of guestVerbs) {
+      Object.defineProperty(guest, verb, {
+        value: (...args: unknown[]) => this.#objectCall(model, guestPrefix + verb, [data, ...args]),
+      });
+    }
+    return guest as RemoteFoldedUser;
+  }
+
+  /** An object with the reference's properties and a method for each verb. */
+  #object<T extends object>({ handle, properties }: Reference, verbs: readonly string[]): T {
+    const object = { ...properties };
+    for (const verb of verbs) {
+      Object.defineProperty(object, verb, {
+        value: (...args: unknown[]) => this.#objectCall(object, verb, args),
+      });
+    }
+    const close = () => {
+      if (!handles.delete(object)) return;
+      this.#forgotten.unregister(object);
+      this.#release(handle);
+    };
+    Object.defineProperty(object, "close", { value: close });
+    if (typeof Symbol.dispose === "symbol") Object.defineProperty(object, Symbol.dispose, { value: close });
+    handles.set(object, { client: this, handle });
+    this.#forgotten.register(object, handle, object);
+    return object as unknown as T;
+  }
+
+  #objectCall<T>(object: object, verb: string, args: unknown[]): Promise<T> {
+    const known = handles.get(object);
+    if (known === undefined) return Promise.reject(new ClosedError("CLOSED", "this object was closed"));
+    return this.#call(known.handle, verb, args);
+  }
+}
+
+/** The buffers of the typed arrays among these values, each once. */
+function buffersOf(values: unknown[]): Transferable[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const value of values) {
+    const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
+    if (buffer instanceof ArrayBuffer) buffers.add(buffer);
+  }
+  return [...buffers];
+}

@@ -1,0 +1,196 @@
+/** The worker's side: an engine, the objects it made by number, and the calls that come in. */
+import type { Engine } from "../engine.js";
+import { ClosedError, DivergedError, InternalError } from "../errors.js";
+import { Guest, type TrainedModel } from "../model.js";
+import type { Dataset, Model } from "../types.js";
+import type { LoadOptions } from "../wasm.js";
+import {
+  describeError,
+  type ErrorMessage,
+  type FromWorker,
+  type Port,
+  type Reference,
+  type ToWorker,
+  type Wanted,
+} from "./protocol.js";
+import { datasetVerbs, type GuestData, guestPrefix, guestVerbs, modelVerbs } from "./verbs.js";
+
+type Verb = (...args: never[]) => unknown;
+
+export class Host {
+  readonly #port: Port<FromWorker, ToWorker>;
+  readonly #load: (options: LoadOptions) => Promise<Engine>;
+  #engine: Promise<Engine> | undefined;
+  readonly #objects = new Map<number, Dataset | Model>();
+  readonly #running = new Map<number, AbortController>();
+  #nextHandle = 1;
+
+  constructor(port: Port<FromWorker, ToWorker>, load: (options: LoadOptions) => Promise<Engine>) {
+    this.#port = port;
+    this.#load = load;
+    port.onMessage((message) => void this.#receive(message));
+  }
+
+  async #receive(message: ToWorker): Promise<void> {
+    switch (message.type) {
+      case "open":
+        this.#engine = this.#load(message.wasm === undefined ? {} : { wasm: message.wasm });
+        this.#engine.catch((error: unknown) => this.#die(error));
+        return;
+      case "abort":
+        this.#running.get(message.call)?.abort();
+        return;
+      case "release":
+        this.#objects.get(message.handle)?.close();
+        this.#objects.delete(message.handle);
+        return;
+      case "call":
+        return this.#answer(message);
+    }
+  }
+
+  async #answer({ call, target, verb, args }: Extract<ToWorker, { type: "call" }>): Promise<void> {
+    try {
+      const engine = await (this.#engine as Promise<Engine>);
+      const value =
+        target === 0
+          ? await this.#engineCall(engine, call, verb, args)
+          : this.#objectCall(target, verb, args);
+      this.#port.post({ type: "result", call, value }, transferables(value));
+    } catch (error) {
+      const description: ErrorMessage = describeError(error);
+      if (error instanceof DivergedError && error.model !== undefined) {
+        description.model = this.#refer(error.model as Model);
+      }
+      this.#port.post({ type: "error", call, error: description });
+      if (error instanceof InternalError) this.#die(error);
+    }
+  }
+
+  #die(error: unknown): void {
+    this.#port.post({ type: "dead", error: describeError(error) });
+  }
+
+  /** The engine's verbs take and give references where the engine takes and gives objects. */
+  async #engineCall(engine: Engine, call: number, verb: string, args: unknown[]): Promise<unknown> {
+    const verbs: Record<string, Verb> = {
+      version: () => engine.version,
+      memoryBytes: () => engine.memoryBytes(),
+      dataset: (input: never) => this.#refer(engine.dataset(input)),
+      split: (data: number, options: never) => {
+        const { train, test } = engine.split(this.#dataset(data), options);
+        return { train: this.#refer(train), test: this.#refer(test) };
+      },
+      train: (data: number, options: object, wanted: Wanted) =>
+        this.#training(call, options, wanted, (controlled) =>
+          engine.trainAsync(this.#dataset(data), controlled),
+        ),
+      fitPartial: (model: number, data: number, options: object, wanted: Wanted) =>
+        this.#training(call, options, wanted, (controlled) =>
+          engine.fitPartialAsync(this.#model(model), this.#dataset(data), controlled),
+        ),
+      evaluate: (model: number, test: number, options: { train?: number }) =>
+        engine.evaluate(this.#model(model), this.#dataset(test), {
+          ...(options as object),
+          ...(options.train !== undefined && { train: this.#dataset(options.train) }),
+        }),
+      loadModel: (bytes: never) => this.#refer(engine.loadModel(bytes)),
+    };
+    if (!Object.hasOwn(verbs, verb)) throw new InternalError("INTERNAL", `unknown verb ${verb}`);
+    return await (verbs[verb] as Verb)(...(args as never[]));
+  }
+
+  async #training(
+    call: number,
+    options: { validation?: number },
+    wanted: Wanted,
+    run: (options: never) => Promise<Model>,
+  ): Promise<Reference> {
+    const controller = new AbortController();
+    this.#running.set(call, controller);
+    try {
+      const model = await run({
+        ...options,
+        ...(options.validation !== undefined && { validation: this.#dataset(options.validation) }),
+        ...(wanted.epochs && {
+          onEpoch: (report: never) => this.#port.post({ type: "epoch", call, report }),
+        }),
+        ...(wanted.progress && {
+          onProgress: (progress: never) => this.#port.post({ type: "progress", call, progress }),
+        }),
+        signal: controller.signal,
+      } as never);
+      return this.#refer(model);
+    } finally {
+      this.#running.delete(call);
+    }
+  }
+
+  #objectCall(target: number, verb: string, args: unknown[]): unknown {
+    const object = this.#object(target);
+    if ("family" in object) {
+      const model = object as TrainedModel;
+      if (verb === "foldInUser") {
+        const [ratings, options] = args as Parameters<TrainedModel["foldInUser"]>;
+        const { vector, bias } = model.foldInUser(ratings, options);
+        return { vector, bias };
+      }
+      if (verb.startsWith(guestPrefix)) {
+        const guestVerb = verb.slice(guestPrefix.length);
+        const [{ vector, bias, ratings, options }, ...rest] = args as [GuestData, ...never[]];
+        if ((guestVerbs as readonly string[]).includes(guestVerb)) {
+          const guest = new Guest(model, { vector, bias }, model.checkRatings(ratings, options));
+          return (guest[guestVerb as keyof Guest] as Verb).apply(guest, rest);
+        }
+      }
+      if ((modelVerbs as readonly string[]).includes(verb)) {
+        return (model[verb as keyof TrainedModel] as Verb).apply(model, args as never[]);
+      }
+    } else if ((datasetVerbs as readonly string[]).includes(verb)) {
+      return (object[verb as keyof Dataset] as Verb).apply(object, args as never[]);
+    }
+    throw new InternalError("INTERNAL", `unknown verb ${verb}`);
+  }
+
+  #object(handle: number): Dataset | Model {
+    const object = this.#objects.get(handle);
+    if (object === undefined) throw new ClosedError("CLOSED", "this object was closed");
+    return object;
+  }
+
+  // A wrong kind is the engine's to refuse: it names the argument.
+  #dataset(handle: number): Dataset {
+    return this.#object(handle) as Dataset;
+  }
+  #model(handle: number): Model {
+    return this.#object(handle) as Model;
+  }
+
+  #refer(object: Dataset | Model): Reference {
+    const handle = this.#nextHandle++;
+    this.#objects.set(handle, object);
+    if ("family" in object) {
+      const { family, userCount, itemCount, factors, valueRange, options, summary } = object;
+      const properties = { family, userCount, itemCount, factors, valueRange, options, summary };
+      return { kind: "model", handle, properties };
+    }
+    const { userCount, itemCount, interactionCount, ratingRange, hasTimestamps, hasWeights } = object;
+    return {
+      kind: "dataset",
+      handle,
+      properties: {
+        userCount,
+        itemCount,
+        interactionCount,
+        ratingRange,
+        hasTimestamps,
+        hasWeights,
+      },
+    };
+  }
+}
+
+/** Arrays made for an answer change hands instead of being copied. */
+function transferables(value: unknown): Transferable[] {
+  return ArrayBuffer.isView(value) ? [value.buffer as ArrayBuffer] : [];
+}
