@@ -40,15 +40,15 @@ Positions test_positions(const Interactions& data, const Options& given) {
   if (by == "leave-last-out") return leave_last_out_test(data, given.index("count"));
   if (by == "time") return time_test(data, given.number("testFraction"));
   if (by == "rows") return rows_test(data, from_js<std::uint32_t>(given.raw("testRows")));
-  throw Error(ErrorCode::invalid_argument, "by", "by does not know \"" + by + "\"");
+  fail(ErrorCode::invalid_argument, "by", {"by does not know \"", by, "\""});
 }
 
 val split(const Interactions& data, const val& options) {
   return guarded([&] {
     auto parts = split_at(data, test_positions(data, Options(options)));
     val result = val::object();
-    result.set("train", hold(std::move(parts.train)));
-    result.set("test", hold(std::move(parts.test)));
+    set(result, "train", val(hold(std::move(parts.train))));
+    set(result, "test", val(hold(std::move(parts.test))));
     return result;
   });
 }
@@ -73,10 +73,10 @@ val ratings_of(const Interactions& data, std::uint32_t user) {
       if (data.has_timestamps()) timestamps.push_back(data.timestamp_at(p));
     }
     val result = val::object();
-    result.set("items", to_js(data.items_of(user)));
-    result.set("values", to_js(values));
-    result.set("weights", data.has_weights() ? to_js(weights) : val::null());
-    result.set("timestamps", data.has_timestamps() ? to_js(timestamps) : val::null());
+    set(result, "items", to_js(data.items_of(user)));
+    set(result, "values", to_js(values));
+    set(result, "weights", data.has_weights() ? to_js(weights) : val::null());
+    set(result, "timestamps", data.has_timestamps() ? to_js(timestamps) : val::null());
     return result;
   });
 }

@@ -3,11 +3,7 @@
 // JavaScript Error with `code` and `argument` thrown instead.
 #pragma once
 
-#include <emscripten/val.h>
-
 #include <exception>
-#include <new>
-#include <stdexcept>
 #include <string>
 
 #include "base/error.h"
@@ -19,26 +15,18 @@ struct Failure {
   std::string argument, message;
 };
 
-[[noreturn]] inline void throw_to_js(const Failure& failure) {
-  emscripten::val error = emscripten::val::global("Error").new_(failure.message);
-  error.set("code", std::string(name_of(failure.code)));
-  error.set("argument", failure.argument);
-  error.throw_();
-}
+// What the exception being handled says. Out of line, so that every entry has one small catch block.
+Failure current_failure();
+
+[[noreturn]] void throw_to_js(const Failure& failure);
 
 template <class Body>
 auto guarded(const Body& body) -> decltype(body()) {
   Failure failure;
   try {
     return body();
-  } catch (const Error& error) {
-    failure = {error.code(), error.argument(), error.what()};
-  } catch (const std::bad_alloc&) {
-    failure = {ErrorCode::out_of_memory, "", "WebAssembly memory cannot grow any further"};
-  } catch (const std::length_error&) {  // a container asked for more than can be addressed
-    failure = {ErrorCode::out_of_memory, "", "this needs more memory than WebAssembly can address"};
-  } catch (const std::exception& error) {
-    failure = {ErrorCode::internal, "", error.what()};
+  } catch (const std::exception&) {
+    failure = current_failure();
   }
   throw_to_js(failure);
 }

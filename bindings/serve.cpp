@@ -36,8 +36,8 @@ val scored_to_js(const std::vector<Scored>& list, const Towers* towers) {
     scores.push_back(towers ? towers->value_of(scored.score, true) : scored.score);
   }
   val result = val::object();
-  result.set("indices", to_js(indices));
-  result.set("scores", to_js(scores));
+  set(result, "indices", to_js(indices));
+  set(result, "scores", to_js(scores));
   return result;
 }
 
@@ -63,7 +63,7 @@ struct Request {
 
 void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) {
   if (row < matrix.rows()) return;
-  throw Error(ErrorCode::out_of_range, argument, std::string(argument) + " is not in the model");
+  fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
 }
 
 // One {indices, scores} for each of `users`.
@@ -114,8 +114,8 @@ val fold_in(ServedModel& model, const val& ratings) {
     const Given given{Options(ratings)};
     const FoldedUser user = model.fold_in().fold(given.ratings(), given.regularization);
     val result = val::object();
-    result.set("vector", to_js(user.vector));
-    result.set("bias", user.bias);
+    set(result, "vector", to_js(user.vector));
+    set(result, "bias", double{user.bias});
     return result;
   });
 }
@@ -125,9 +125,9 @@ val explain(ServedModel& model, const val& ratings, std::uint32_t item) {
     const Given given{Options(ratings)};
     const ScoreParts parts = model.fold_in().explain(given.ratings(), item, given.regularization);
     val result = val::object();
-    result.set("score", parts.score);
-    result.set("base", parts.base);
-    result.set("contributions", to_js(parts.contributions));
+    set(result, "score", double{parts.score});
+    set(result, "base", double{parts.base});
+    set(result, "contributions", to_js(parts.contributions));
     return result;
   });
 }
@@ -173,9 +173,9 @@ val evaluate_ratings(const ServedModel& model, const Interactions& test) {
   return guarded([&] {
     const RatingErrors errors = rating_errors(model.towers, test);
     val result = val::object();
-    result.set("rmse", errors.rmse);
-    result.set("mae", errors.mae);
-    result.set("mae-rounded", errors.mae_rounded);
+    set(result, "rmse", errors.rmse);
+    set(result, "mae", errors.mae);
+    set(result, "mae-rounded", errors.mae_rounded);
     return result;
   });
 }
@@ -188,17 +188,18 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
     const RankingMetrics metrics = ranking_metrics(model.towers, test, train.get(), cuts,
                                                    static_cast<float>(relevant_from));
     val result = val::object();
-    result.set("auc", metrics.auc);
+    set(result, "auc", metrics.auc);
     for (std::size_t j = 0; j < cuts.size(); ++j) {
-      const std::string k = "@" + std::to_string(cuts[j]);
       const RankingAtK& at = metrics.at[j];
-      result.set("precision" + k, at.precision);
-      result.set("recall" + k, at.recall);
-      result.set("ndcg" + k, at.ndcg);
-      result.set("map" + k, at.map);
-      result.set("mrr" + k, at.mrr);
-      result.set("hit-rate" + k, at.hit_rate);
-      result.set("coverage" + k, at.coverage);
+      for (const auto& [name, value] : {std::pair{"precision@", at.precision},
+                                        {"recall@", at.recall},
+                                        {"ndcg@", at.ndcg},
+                                        {"map@", at.map},
+                                        {"mrr@", at.mrr},
+                                        {"hit-rate@", at.hit_rate},
+                                        {"coverage@", at.coverage}}) {
+        set(result, joined({name, cuts[j]}).c_str(), value);
+      }
     }
     return result;
   });
@@ -211,11 +212,7 @@ val singular_values(const ServedModel& model) {
 val save(const ServedModel& model, bool seen, const std::string& user_ids,
          const std::string& item_ids) {
   return guarded([&] {
-    ModelFile file = model.file;
-    if (!seen) file.seen = {};
-    file.user_ids = user_ids;
-    file.item_ids = item_ids;
-    const auto bytes = write_model(file);
+    const auto bytes = write_model(model.file, {user_ids, item_ids, seen});
     return to_js(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
   });
 }

@@ -1,5 +1,6 @@
 // Trainers.
 #include <emscripten/bind.h>
+#include <emscripten/emscripten.h>
 
 #include <memory>
 #include <string>
@@ -102,13 +103,13 @@ class TrainerHandle {
 
   val step(double budget_milliseconds) {
     return guarded([&] {
-      const StepReport report = trainer_->step(budget_milliseconds);
+      const StepReport report = trainer_->step(budget_milliseconds, emscripten_get_now);
       val result = val::object();
-      result.set("done", report.done);
-      result.set("epoch", report.epoch);
-      result.set("fraction", report.fraction);
-      result.set("finishedEpoch",
-                 report.finished_epoch ? to_js(*report.finished_epoch) : val::null());
+      set(result, "done", report.done);
+      set(result, "epoch", double(report.epoch));
+      set(result, "fraction", report.fraction);
+      set(result, "finishedEpoch",
+          report.finished_epoch ? losses_to_js(*report.finished_epoch) : val::null());
       return result;
     });
   }
@@ -123,17 +124,17 @@ class TrainerHandle {
   bool stopped_early() const { return trainer_->stopped_early(); }
 
  private:
-  static val to_js(const EpochLosses& losses) {
+  static val losses_to_js(const EpochLosses& losses) {
     val result = val::object();
-    result.set("trainLoss", losses.train.loss);
-    result.set("trainRmse", losses.train.rmse);
-    result.set("best", losses.best);
+    set(result, "trainLoss", losses.train.loss);
+    set(result, "trainRmse", losses.train.rmse);
+    set(result, "best", losses.best);
     if (losses.validation) {
       val validation = val::object();
-      validation.set("loss", losses.validation->loss);
-      validation.set("rmse", losses.validation->rmse);
-      validation.set("mae", losses.validation->mae);
-      result.set("validation", validation);
+      set(validation, "loss", losses.validation->loss);
+      set(validation, "rmse", losses.validation->rmse);
+      set(validation, "mae", losses.validation->mae);
+      set(result, "validation", validation);
     }
     return result;
   }

@@ -1,9 +1,9 @@
 // What the core throws. One class, with a stable code, so that callers branch on the code and people read the message.
 #pragma once
 
-#include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,8 +29,8 @@ std::string_view name_of(ErrorCode code);
 class Error : public std::runtime_error {
  public:
   // `argument` names the caller's argument at fault; empty where no single one is.
-  Error(ErrorCode code, std::string argument, const std::string& message)
-      : std::runtime_error(message), code_(code), argument_(std::move(argument)) {}
+  Error(ErrorCode code, std::string_view argument, const std::string& message)
+      : std::runtime_error(message), code_(code), argument_(argument) {}
 
   ErrorCode code() const { return code_; }
   const std::string& argument() const { return argument_; }
@@ -40,38 +40,50 @@ class Error : public std::runtime_error {
   std::string argument_;
 };
 
-// A number as it should appear in a message: 0.5, not 0.500000. (Streams would bring 100 KB of locales into the
-// WebAssembly file.)
-std::string show(double value);
-template <std::integral T>
-std::string show(T value) {
-  return std::to_string(value);
-}
+// A piece of a message. Messages are put together behind one call, not at every place that may fail: strings and their
+// clean-up at each of them made up a third of the WebAssembly file.
+class Part {
+ public:
+  Part(const char* text) : text_(text) {}
+  Part(const std::string& text) : text_(text) {}
+  Part(std::string_view text) : text_(text) {}
+  Part(double number) : number_(number), is_number_(true) {}
+  template <std::integral T>
+  Part(T number) : Part(static_cast<double>(number)) {}
+
+  void append_to(std::string& message) const;
+
+ private:
+  std::string_view text_;
+  double number_ = 0;
+  bool is_number_ = false;
+};
+
+// The pieces as one text. Whole numbers beyond 2^53 lose their last digits.
+std::string joined(std::initializer_list<Part> parts);
+
+[[noreturn]] void fail(ErrorCode code, std::string_view argument, std::initializer_list<Part> message);
+
+// `value` is not what `argument` allows: not_finite for NaN and infinities, else out_of_range.
+[[noreturn]] void fail_range(const char* argument, std::initializer_list<Part> allowed, double value);
 
 // Throws unless low <= value <= high. NaN never passes.
 template <class T>
 void require_range(T value, T low, T high, const char* argument) {
   if (value >= low && value <= high) return;
-  throw Error(std::isfinite(static_cast<double>(value)) ? ErrorCode::out_of_range
-                                                        : ErrorCode::not_finite,
-              argument,
-              std::string(argument) + " must be from " + show(low) + " to " + show(high) +
-                  "; got " + show(value));
+  fail_range(argument, {"from ", low, " to ", high}, static_cast<double>(value));
 }
 
 // Throws unless low < value <= high. NaN never passes.
 inline void require_above(double value, double low, double high, const char* argument) {
   if (value > low && value <= high) return;
-  throw Error(std::isfinite(value) ? ErrorCode::out_of_range : ErrorCode::not_finite, argument,
-              std::string(argument) + " must be greater than " + show(low) + " and at most " +
-                  show(high) + "; got " + show(value));
+  fail_range(argument, {"greater than ", low, " and at most ", high}, value);
 }
 
 inline void require_same_size(std::size_t size, std::size_t expected, const char* argument) {
   if (size == expected) return;
-  throw Error(ErrorCode::size_mismatch, argument,
-              std::string(argument) + " must have " + show(expected) + " entries; got " +
-                  show(size));
+  fail(ErrorCode::size_mismatch, argument,
+       {argument, " must have ", expected, " entries; got ", size});
 }
 
 }  // namespace featherfm

@@ -3,45 +3,49 @@
 // The rows are few numbers wide (factors + bias), so the normal equations are small and Cholesky is the fastest way.
 #pragma once
 
-#include <Eigen/Core>
 #include <cstddef>
 #include <span>
+#include <vector>
+
+#include "base/matrix.h"
 
 namespace featherfm {
 
 class Ridge {
  public:
-  // `width`: unknowns, at least 0.
+  // `width`: number of unknowns, may be 0.
   explicit Ridge(std::size_t width);
 
-  std::size_t width() const { return static_cast<std::size_t>(width_); }
+  std::size_t width() const { return width_; }
 
   void clear();
 
-  // Adds one row; entries behind row.size() are `tail` (the 1 that stands for a bias, where width = row.size() + 1).
-  void add(std::span<const float> row, float tail, float target, float weight);
+  // Adds one row. Entries behind row.size() are 1: the column of a bias, where width = row.size() + 1. weight >= 0.
+  void add(std::span<const float> row, float target, float weight);
 
-  // Adds known normal equations: A += matrix, b += vector (both of the full width).
-  void add_normal(const Eigen::MatrixXf& matrix, const Eigen::VectorXf& vector);
+  // Factorizes with these penalties (`width` of them, >= 0); what was added stays, and more may follow. Where the
+  // equations are singular (no penalty and fewer rows than unknowns), the smallest power of ten times 1e-6 of their
+  // largest diagonal entry that makes them regular is added to the diagonal.
+  void factorize(std::span<const float> penalties);
 
-  // Solves with these penalties and writes the solution; what was added stays. Where the equations are singular (no
-  // penalty and fewer rows than unknowns), the smallest multiple of the identity that makes them regular is added.
-  // With no row at all the solution is 0.
-  void solve(const Eigen::VectorXf& penalties, std::span<float> solution);
+  // After factorize(): x for the right-hand side that was gathered, or for another one. All of width().
+  void solve(std::span<float> x) const;
+  void solve_for(std::span<const float> right, std::span<float> x) const;
 
-  // As solve(), for another right-hand side than the gathered one.
-  void solve_for(const Eigen::VectorXf& penalties, const Eigen::VectorXf& right,
-                 std::span<float> solution);
+  // The gathered right-hand side, to be changed in place.
+  std::span<float> right() { return {right_.data(), width_}; }
 
  private:
   void flush();
+  bool cholesky(float largest);
 
-  // Rows are gathered in panels, so that A grows by matrix products instead of one outer product per row.
-  static constexpr Eigen::Index panel_rows = 64;
-  Eigen::Index width_, filled_ = 0;
-  Eigen::MatrixXf panel_;  // width x panel_rows, a column per row, scaled by the root of its weight
-  Eigen::MatrixXf a_;      // lower triangle
-  Eigen::VectorXf b_;
+  // Rows are gathered in panels, so that A grows by products of small blocks that stay in registers.
+  static constexpr std::size_t panel_rows = 32;
+  std::size_t width_, filled_ = 0;
+  Matrix panel_;      // rows scaled by the root of their weight
+  Matrix a_, lower_;  // sum of row row^T (lower triangle, in blocks of 4); and its Cholesky factor with the penalties
+  AlignedFloats transposed_;  // four columns of the factor
+  AlignedFloats right_;
 };
 
 }  // namespace featherfm

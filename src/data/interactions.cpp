@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -14,9 +14,8 @@ void check_indices(std::span<const std::uint32_t> indices, std::uint32_t count,
                    const char* argument) {
   for (std::size_t k = 0; k < indices.size(); ++k) {
     if (indices[k] < count) continue;
-    throw Error(ErrorCode::out_of_range, argument,
-                std::string(argument) + "[" + show(k) + "] must be below " + show(count) +
-                    "; got " + show(indices[k]));
+    fail(ErrorCode::out_of_range, argument,
+         {argument, "[", k, "] must be below ", count, "; got ", indices[k]});
   }
 }
 
@@ -24,15 +23,15 @@ template <class T>
 void check_finite(std::span<const T> values, const char* argument) {
   for (std::size_t k = 0; k < values.size(); ++k) {
     if (std::isfinite(values[k])) continue;
-    throw Error(ErrorCode::not_finite, argument,
-                std::string(argument) + "[" + show(k) + "] must be finite; got " + show(values[k]));
+    fail(ErrorCode::not_finite, argument,
+         {argument, "[", k, "] must be finite; got ", double{values[k]}});
   }
 }
 
 void check(std::uint32_t users, std::uint32_t items, const Coordinates& input) {
   const std::size_t size = input.users.size();
   if (size > std::numeric_limits<std::uint32_t>::max() - 1) {
-    throw Error(ErrorCode::out_of_range, "users", "at most 4294967294 interactions are possible");
+    fail(ErrorCode::out_of_range, "users", {"at most 4294967294 interactions are possible"});
   }
   require_same_size(input.items.size(), size, "items");
   if (!input.values.empty()) require_same_size(input.values.size(), size, "ratings");
@@ -45,8 +44,8 @@ void check(std::uint32_t users, std::uint32_t items, const Coordinates& input) {
   check_finite(input.timestamps, "timestamps");
   for (std::size_t k = 0; k < input.weights.size(); ++k) {
     if (input.weights[k] >= 0) continue;
-    throw Error(ErrorCode::out_of_range, "weights",
-                "weights[" + show(k) + "] must not be negative; got " + show(input.weights[k]));
+    fail(ErrorCode::out_of_range, "weights",
+         {"weights[", k, "] must not be negative; got ", double{input.weights[k]}});
   }
 }
 
@@ -66,6 +65,22 @@ std::vector<T> gather(const std::vector<T>& values, std::span<const std::uint32_
 
 }  // namespace
 
+namespace {
+
+// Rows in order of `keys`, equal keys in the order of `rows` (counting sort). Returns where each key begins.
+std::vector<std::uint32_t> sort_rows(std::vector<std::uint32_t>& rows,
+                                     std::span<const std::uint32_t> keys, std::uint32_t key_count) {
+  std::vector<std::uint32_t> offsets(std::size_t{key_count} + 1);
+  for (const std::uint32_t row : rows) ++offsets[keys[row] + 1];
+  accumulate(offsets);
+  std::vector<std::uint32_t> next(offsets.begin(), offsets.end() - 1), sorted(rows.size());
+  for (const std::uint32_t row : rows) sorted[next[keys[row]]++] = row;
+  rows = std::move(sorted);
+  return offsets;
+}
+
+}  // namespace
+
 Interactions Interactions::from_coordinates(std::uint32_t users, std::uint32_t items,
                                             const Coordinates& input, Duplicates duplicates) {
   check(users, items, input);
@@ -73,79 +88,65 @@ Interactions Interactions::from_coordinates(std::uint32_t users, std::uint32_t i
   result.items_count_ = items;
   result.source_size_ = static_cast<std::uint32_t>(input.users.size());
 
-  // Rows in order of user, kept in input order within a user (counting sort).
+  // By item, then by user, both stable: users ascending, items ascending within them, input order within duplicates.
   auto& rows = result.source_rows_;
   auto& offsets = result.offsets_;
-  offsets.assign(std::size_t{users} + 1, 0);
-  for (const std::uint32_t user : input.users) ++offsets[user + 1];
-  accumulate(offsets);
   rows.resize(input.users.size());
-  {
-    std::vector<std::uint32_t> next(offsets.begin(), offsets.end() - 1);
-    for (std::uint32_t row = 0; row < rows.size(); ++row) rows[next[input.users[row]]++] = row;
-  }
+  std::iota(rows.begin(), rows.end(), 0u);
+  sort_rows(rows, input.items, items);
+  offsets = sort_rows(rows, input.users, users);
 
-  // Within a user by item; equal items by time, then by row, so that the one to keep comes last.
-  const auto earlier = [&](std::uint32_t a, std::uint32_t b) {
-    if (input.items[a] != input.items[b]) return input.items[a] < input.items[b];
-    if (!input.timestamps.empty() && input.timestamps[a] != input.timestamps[b]) {
-      return input.timestamps[a] < input.timestamps[b];
-    }
-    return a < b;
+  const auto later = [&](std::uint32_t row, std::uint32_t than) {
+    return input.timestamps.empty() || input.timestamps[row] >= input.timestamps[than];
   };
+  const auto value = [&](std::uint32_t row) { return input.values.empty() ? 1.0f : input.values[row]; };
+  std::vector<double> sums;  // of duplicates, in double: many small values add up
+
   // `write` never overtakes the reading position, so duplicates are squeezed out in place.
   std::uint32_t write = 0;
-  std::vector<double> sums;          // of duplicates, filled only for Duplicates::sum
-  std::vector<float> largest_weight;
+  result.items_.reserve(rows.size());
+  result.values_.reserve(rows.size());
   for (std::uint32_t user = 0; user < users; ++user) {
     const std::uint32_t begin = offsets[user], end = offsets[user + 1];
-    std::ranges::sort(std::span(rows).subspan(begin, end - begin), earlier);
     offsets[user] = write;
     for (std::uint32_t read = begin; read < end; ++read) {
       const std::uint32_t row = rows[read];
-      const bool repeated = write > offsets[user] && input.items[rows[write - 1]] == input.items[row];
-      if (repeated && duplicates == Duplicates::error) {
-        throw Error(ErrorCode::duplicate, "items",
-                    "rows " + show(std::min(rows[write - 1], row)) + " and " +
-                        show(std::max(rows[write - 1], row)) +
-                        " hold the same user and item; allow it with duplicates \"last\" or "
-                        "\"sum\", or remove one");
-      }
-      if (duplicates == Duplicates::sum) {
-        const double value = input.values.empty() ? 1 : double{input.values[row]};
-        const float weight = input.weights.empty() ? 1.0f : input.weights[row];
-        if (repeated) {
-          sums.back() += value;
-          largest_weight.back() = std::max(largest_weight.back(), weight);
-        } else {
-          sums.push_back(value);
-          largest_weight.push_back(weight);
+      const std::uint32_t item = input.items[row];
+      const float weight = input.weights.empty() ? 1.0f : input.weights[row];
+      if (write > offsets[user] && result.items_[write - 1] == item) {
+        std::uint32_t& kept = rows[write - 1];
+        if (duplicates == Duplicates::error) {
+          fail(ErrorCode::duplicate, "items",
+               {"rows ", kept, " and ", row,
+                " hold the same user and item; allow it with duplicates \"last\" or \"sum\", or "
+                "remove one"});
         }
+        if (duplicates == Duplicates::sum) {
+          sums.back() += value(row);
+          result.values_[write - 1] = static_cast<float>(sums.back());
+          if (!input.weights.empty()) {
+            result.weights_[write - 1] = std::max(result.weights_[write - 1], weight);
+          }
+        }
+        if (later(row, kept)) {
+          kept = row;
+          if (duplicates == Duplicates::keep_last) {
+            result.values_[write - 1] = value(row);
+            if (!input.weights.empty()) result.weights_[write - 1] = weight;
+          }
+        }
+        continue;
       }
-      rows[repeated ? write - 1 : write++] = row;
+      rows[write++] = row;
+      result.items_.push_back(item);
+      result.values_.push_back(value(row));
+      if (!input.weights.empty()) result.weights_.push_back(weight);
+      if (duplicates == Duplicates::sum) sums.push_back(value(row));
     }
   }
   offsets[users] = write;
   rows.resize(write);
-
-  result.items_.reserve(write);
-  result.values_.reserve(write);
-  for (std::uint32_t position = 0; position < write; ++position) {
-    const std::uint32_t row = rows[position];
-    result.items_.push_back(input.items[row]);
-    result.values_.push_back(duplicates == Duplicates::sum ? static_cast<float>(sums[position])
-                             : input.values.empty()        ? 1.0f
-                                                           : input.values[row]);
-  }
   if (duplicates == Duplicates::sum) check_finite(std::span<const float>(result.values_), "ratings");
-  if (!input.weights.empty()) {
-    if (duplicates == Duplicates::sum) {
-      result.weights_ = std::move(largest_weight);
-    } else {
-      result.weights_.reserve(write);
-      for (const std::uint32_t row : rows) result.weights_.push_back(input.weights[row]);
-    }
-  }
   if (!input.timestamps.empty()) {
     result.timestamps_.reserve(write);
     for (const std::uint32_t row : rows) result.timestamps_.push_back(input.timestamps[row]);
@@ -154,10 +155,13 @@ Interactions Interactions::from_coordinates(std::uint32_t users, std::uint32_t i
 }
 
 Interactions Interactions::subset(std::span<const std::uint32_t> positions) const {
-  std::vector<bool> chosen(size());
+  std::vector<char> chosen(size());
   for (const std::uint32_t position : positions) {
-    require_range<std::uint32_t>(position, 0, size() - 1, "positions");
-    chosen[position] = true;
+    if (position >= size()) {
+      fail(ErrorCode::out_of_range, "positions",
+           {"positions must be below ", size(), "; got ", position});
+    }
+    chosen[position] = 1;
   }
   Interactions result;
   result.items_count_ = items_count_;

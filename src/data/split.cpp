@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -32,15 +32,38 @@ std::size_t share_of(std::size_t size, double fraction) {
 
 void require_timestamps(const Interactions& data) {
   if (data.has_timestamps() || data.size() == 0) return;
-  throw Error(ErrorCode::invalid_argument, "timestamps",
-              "a split by time needs interactions with timestamps");
+  fail(ErrorCode::invalid_argument, "timestamps",
+       {"a split by time needs interactions with timestamps"});
 }
 
-auto later_in(const Interactions& data) {
-  return [&data](std::uint32_t a, std::uint32_t b) {
+// Leaves the `count` latest of `positions`, in no order; on a tie the later row of the caller's lists. A heap of the
+// latest so far: no need to sort the others.
+void keep_latest(const Interactions& data, Positions& positions, std::size_t count) {
+  const auto later = [&data](std::uint32_t a, std::uint32_t b) {
     const double time_a = data.timestamp_at(a), time_b = data.timestamp_at(b);
     return time_a != time_b ? time_a > time_b : data.source_row_at(a) > data.source_row_at(b);
   };
+  const auto end = positions.begin() + static_cast<std::ptrdiff_t>(count);
+  std::make_heap(positions.begin(), end, later);  // the earliest of the latest in front
+  for (std::size_t k = count; k < positions.size() && count > 0; ++k) {
+    if (!later(positions[k], positions.front())) continue;
+    std::pop_heap(positions.begin(), end, later);
+    positions[count - 1] = positions[k];
+    std::push_heap(positions.begin(), end, later);
+  }
+  positions.resize(count);
+}
+
+// In ascending order; each at most once.
+Positions ascending(const Interactions& data, const Positions& positions) {
+  std::vector<char> chosen(data.size());
+  for (const std::uint32_t position : positions) chosen[position] = 1;
+  Positions result;
+  result.reserve(positions.size());
+  for (std::uint32_t position = 0; position < data.size(); ++position) {
+    if (chosen[position]) result.push_back(position);
+  }
+  return result;
 }
 
 }  // namespace
@@ -50,8 +73,7 @@ Positions random_test(const Interactions& data, double test_fraction, std::uint6
   Positions test = all_positions(data);
   Random random(seed);
   draw(test, share_of(test.size(), test_fraction), random);
-  std::sort(test.begin(), test.end());
-  return test;
+  return ascending(data, test);
 }
 
 Positions user_random_test(const Interactions& data, double test_fraction, std::uint64_t seed) {
@@ -65,8 +87,7 @@ Positions user_random_test(const Interactions& data, double test_fraction, std::
     draw(own, std::min(share_of(own.size(), test_fraction), own.size() - 1), random);
     test.insert(test.end(), own.begin(), own.end());
   }
-  std::sort(test.begin(), test.end());
-  return test;
+  return ascending(data, test);
 }
 
 Positions leave_last_out_test(const Interactions& data, std::uint32_t count) {
@@ -76,33 +97,29 @@ Positions leave_last_out_test(const Interactions& data, std::uint32_t count) {
     own.resize(data.user_end(user) - data.user_begin(user));
     if (own.size() <= count) continue;
     std::iota(own.begin(), own.end(), data.user_begin(user));
-    std::ranges::sort(own, later_in(data));
-    own.resize(count);
+    keep_latest(data, own, count);
     test.insert(test.end(), own.begin(), own.end());
   }
-  std::sort(test.begin(), test.end());
-  return test;
+  return ascending(data, test);
 }
 
 Positions time_test(const Interactions& data, double test_fraction) {
   require_range(test_fraction, 0.0, 1.0, "testFraction");
   require_timestamps(data);
   Positions test = all_positions(data);
-  std::sort(test.begin(), test.end(), later_in(data));
-  test.resize(share_of(test.size(), test_fraction));
-  std::sort(test.begin(), test.end());
-  return test;
+  keep_latest(data, test, share_of(test.size(), test_fraction));
+  return ascending(data, test);
 }
 
 Positions rows_test(const Interactions& data, std::span<const std::uint32_t> rows) {
-  std::vector<bool> wanted(data.source_size());
+  std::vector<char> wanted(data.source_size());
   for (std::size_t k = 0; k < rows.size(); ++k) {
     if (rows[k] >= data.source_size()) {
-      throw Error(ErrorCode::out_of_range, "testRows",
-                  "testRows[" + show(k) + "] must be below " + show(data.source_size()) +
-                      ", the number of rows given; got " + show(rows[k]));
+      fail(ErrorCode::out_of_range, "testRows",
+           {"testRows[", k, "] must be below ", data.source_size(),
+            ", the number of rows given; got ", rows[k]});
     }
-    wanted[rows[k]] = true;
+    wanted[rows[k]] = 1;
   }
   Positions test;
   for (std::uint32_t position = 0; position < data.size(); ++position) {
@@ -112,14 +129,15 @@ Positions rows_test(const Interactions& data, std::span<const std::uint32_t> row
 }
 
 TrainTest split_at(const Interactions& data, const Positions& test) {
-  std::vector<bool> in_test(data.size());
-  for (const std::uint32_t position : test) in_test[position] = true;
+  Interactions held_out = data.subset(test);  // first: it checks the positions
+  std::vector<char> in_test(data.size());
+  for (const std::uint32_t position : test) in_test[position] = 1;
   Positions train;
   train.reserve(data.size() - test.size());
   for (std::uint32_t position = 0; position < data.size(); ++position) {
     if (!in_test[position]) train.push_back(position);
   }
-  return {data.subset(train), data.subset(test)};
+  return {data.subset(train), std::move(held_out)};
 }
 
 }  // namespace featherfm

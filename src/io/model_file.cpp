@@ -15,17 +15,13 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors holds little-endian numbers");
 
-[[noreturn]] void malformed(const std::string& why) {
-  throw Error(ErrorCode::malformed_file, "bytes", "not a valid model file: " + why);
-}
-
 // Owns the arrays that tensors point to until the file is written.
 class TensorWriter {
  public:
   template <class T>
   void add(const std::string& name, const char* dtype, std::vector<std::uint64_t> shape,
            std::span<const T> values) {
-    content.tensors[name] = {dtype, std::move(shape), std::as_bytes(values)};
+    content.tensors.push_back({name, dtype, std::move(shape), std::as_bytes(values)});
   }
   void add_floats(const std::string& name, std::span<const float> values) {
     add(name, "F32", {values.size()}, values);
@@ -52,13 +48,11 @@ class TensorReader {
   explicit TensorReader(const TensorFile& file) : file_(file) {}
 
   const Tensor* find(const std::string& name, std::string_view dtype, std::size_t dimensions) const {
-    const auto found = file_.tensors.find(name);
-    if (found == file_.tensors.end()) return nullptr;
-    const Tensor& tensor = found->second;
-    if (tensor.dtype != dtype || tensor.shape.size() != dimensions) {
-      malformed(name + " must be " + std::string(dtype) + " with " + show(dimensions) + " dimensions");
+    const Tensor* tensor = file_.find_tensor(name);
+    if (tensor && (tensor->dtype != dtype || tensor->shape.size() != dimensions)) {
+      malformed({name, " must be ", dtype, " with ", dimensions, " dimensions"});
     }
-    return &tensor;
+    return tensor;
   }
 
   template <class T>
@@ -73,17 +67,17 @@ class TensorReader {
   std::optional<std::vector<float>> floats(const std::string& name, std::size_t size) const {
     auto values = list<float>(name, "F32");
     if (!values) return values;
-    if (values->size() != size) malformed(name + " must have " + show(size) + " entries");
+    if (values->size() != size) malformed({name, " must have ", size, " entries"});
     require_finite(name, *values);
     return values;
   }
 
   Matrix matrix(const std::string& name) const {
     const Tensor* tensor = find(name, "F32", 2);
-    if (tensor == nullptr) malformed("it has no tensor " + name);
+    if (tensor == nullptr) malformed({"it has no tensor ", name});
     // Indices have 32 bits; a matrix without columns takes no bytes and could claim any number of rows.
     if (tensor->shape[0] >= (std::uint64_t{1} << 28) || tensor->shape[1] > 65536) {
-      malformed(name + " is too large");
+      malformed({name, " is too large"});
     }
     const auto rows = static_cast<std::size_t>(tensor->shape[0]);
     const auto columns = static_cast<std::size_t>(tensor->shape[1]);
@@ -97,22 +91,22 @@ class TensorReader {
   }
 
   std::string text(const std::string& key, const std::string& fallback) const {
-    const auto found = file_.metadata.find(key);
-    return found == file_.metadata.end() ? fallback : found->second;
+    const std::string* found = file_.find_metadata(key);
+    return found ? *found : fallback;
   }
 
   // The index of the text among `choices`.
   std::size_t choice(const std::string& key, std::initializer_list<const char*> choices) const {
     const std::string value = text(key, *choices.begin());
     const auto found = std::find(choices.begin(), choices.end(), value);
-    if (found == choices.end()) malformed("unknown " + key + " \"" + value + "\"");
+    if (found == choices.end()) malformed({"unknown ", key, " \"", value, "\""});
     return static_cast<std::size_t>(found - choices.begin());
   }
 
  private:
   static void require_finite(const std::string& name, std::span<const float> values) {
     if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
-      malformed(name + " holds a number that is not finite");
+      malformed({name, " holds a number that is not finite"});
     }
   }
 
@@ -122,15 +116,15 @@ class TensorReader {
 SeenItems read_seen(const TensorReader& reader, std::size_t users, std::size_t items) {
   const auto offsets = reader.list<std::uint32_t>("seen_offsets", "U32");
   const auto seen = reader.list<std::uint32_t>("seen_items", "U32");
-  if (offsets.has_value() != seen.has_value()) malformed("half of the seen items is missing");
+  if (offsets.has_value() != seen.has_value()) malformed({"half of the seen items is missing"});
   SeenItems result;
   if (!offsets) return result;
   if (offsets->size() != users + 1 || offsets->front() != 0 || offsets->back() != seen->size() ||
       !std::is_sorted(offsets->begin(), offsets->end())) {
-    malformed("seen_offsets do not fit the users and seen_items");
+    malformed({"seen_offsets do not fit the users and seen_items"});
   }
   if (std::any_of(seen->begin(), seen->end(), [&](std::uint32_t item) { return item >= items; })) {
-    malformed("seen_items names an item that is not there");
+    malformed({"seen_items names an item that is not there"});
   }
   result.offsets = *offsets;
   result.items = *seen;
@@ -139,7 +133,7 @@ SeenItems read_seen(const TensorReader& reader, std::size_t users, std::size_t i
 
 }  // namespace
 
-std::vector<std::byte> write_model(const ModelFile& file) {
+std::vector<std::byte> write_model(const ModelFile& file, const SaveOptions& options) {
   const MatrixFactorization& model = file.model;
   TensorWriter writer;
   writer.content.metadata = {
@@ -165,11 +159,11 @@ std::vector<std::byte> write_model(const ModelFile& file) {
   writer.add_floats("fold_in", fold_in);
   if (!model.fold_in.item_fill.empty()) writer.add_floats("item_fill", model.fold_in.item_fill);
   if (!model.singular_values.empty()) writer.add_floats("singular_values", model.singular_values);
-  if (file.seen.offsets.size() == model.users() + 1) {
+  if (options.seen && file.seen.offsets.size() == model.users() + 1) {
     writer.add<std::uint32_t>("seen_offsets", "U32", {file.seen.offsets.size()}, file.seen.offsets);
     writer.add<std::uint32_t>("seen_items", "U32", {file.seen.items.size()}, file.seen.items);
   }
-  for (const auto& [name, ids] : {std::pair{"user_ids", &file.user_ids}, {"item_ids", &file.item_ids}}) {
+  for (const auto& [name, ids] : {std::pair{"user_ids", &options.user_ids}, {"item_ids", &options.item_ids}}) {
     if (!ids->empty()) writer.add<char>(name, "U8", {ids->size()}, *ids);
   }
   return write_safetensors(writer.content);
@@ -179,13 +173,13 @@ ModelFile read_model(Bytes bytes) {
   const TensorFile content = read_safetensors(bytes);
   const TensorReader reader(content);
   if (reader.text("format_version", "1") != "1") {
-    malformed("it has format version " + reader.text("format_version", "") +
-              "; this version of FeatherFM reads version 1");
+    malformed({"it has format version ", reader.text("format_version", ""),
+               "; this version of FeatherFM reads version 1"});
   }
   ModelFile result;
   result.family = reader.text("family", "mf");
   if (result.family != "mf" && result.family != "svd" && result.family != "popularity") {
-    malformed("unknown family \"" + result.family + "\"");
+    malformed({"unknown family \"", result.family, "\""});
   }
   result.options = reader.text("options", "{}");
 
@@ -193,7 +187,7 @@ ModelFile read_model(Bytes bytes) {
   model.user_factors = reader.matrix("user_factors");
   model.item_factors = reader.matrix("item_factors");
   if (model.user_factors.columns() != model.item_factors.columns()) {
-    malformed("user_factors and item_factors differ in their number of factors");
+    malformed({"user_factors and item_factors differ in their number of factors"});
   }
   const std::size_t users = model.user_factors.rows(), items = model.item_factors.rows();
   model.user_biases = reader.floats("user_biases", users).value_or(std::vector<float>(users));
@@ -202,14 +196,14 @@ ModelFile read_model(Bytes bytes) {
   constexpr float unlimited = std::numeric_limits<float>::max();
   const auto range = reader.floats("value_range", 2).value_or(std::vector{-unlimited, unlimited});
   model.range = {range[0], range[1]};
-  if (range[0] > range[1]) malformed("value_range is upside down");
+  if (range[0] > range[1]) malformed({"value_range is upside down"});
   model.link = reader.choice("link", {"identity", "logistic"}) == 1 ? Link::logistic : Link::identity;
   if (model.link == Link::logistic && !std::isfinite(range[1] - range[0])) {
-    malformed("the logistic link needs a value_range");
+    malformed({"the logistic link needs a value_range"});
   }
 
   const auto rule = reader.floats("fold_in", 3).value_or(std::vector{0.1f, 0.1f, 1.0f});
-  if (rule[0] < 0 || rule[1] < 0 || rule[2] < 0 || rule[2] > 1) malformed("fold_in is out of range");
+  if (rule[0] < 0 || rule[1] < 0 || rule[2] < 0 || rule[2] > 1) malformed({"fold_in is out of range"});
   model.fold_in.regularization = rule[0];
   model.fold_in.bias_regularization = rule[1];
   model.fold_in.frequency_scaling = rule[2];
@@ -219,11 +213,11 @@ ModelFile read_model(Bytes bytes) {
       "fill", {"none", "per_item", "user_mean"})];
   if (model.fold_in.fill == FoldInRule::Fill::per_item) {
     auto fill = reader.floats("item_fill", items);
-    if (!fill) malformed("it has no tensor item_fill");
+    if (!fill) malformed({"it has no tensor item_fill"});
     model.fold_in.item_fill = std::move(*fill);
   }
   if (model.fold_in.fill != FoldInRule::Fill::none && model.fold_in.user_bias) {
-    malformed("a filled matrix has no user bias");
+    malformed({"a filled matrix has no user bias"});
   }
   if (auto singular = reader.floats("singular_values", model.factors());
       singular && result.family == "svd") {

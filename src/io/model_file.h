@@ -31,7 +31,11 @@ struct ModelFile {
   std::string user_ids, item_ids;  // JSON; empty when missing
 };
 
-std::vector<std::byte> write_model(const ModelFile& file);
+struct SaveOptions {
+  std::string user_ids, item_ids;  // JSON; empty: not written. Take the place of the file's own.
+  bool seen = true;                // whether to write file.seen
+};
+std::vector<std::byte> write_model(const ModelFile& file, const SaveOptions& options);
 
 // Throws Error{malformed_file} for everything read_safetensors() refuses, and for missing, wrongly typed or shaped tensors,
 // numbers that are not finite, items out of range, or a format_version this code does not know.

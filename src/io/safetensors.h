@@ -5,26 +5,38 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/error.h"
 
 namespace featherfm {
 
 using Bytes = std::span<const std::byte>;
 
 struct Tensor {
+  std::string name;
   std::string dtype;  // "F32", "U8", ... as the format names them
   std::vector<std::uint64_t> shape;
   Bytes bytes;  // into the file; of any alignment
 };
 
 struct TensorFile {
-  std::map<std::string, std::string> metadata;
-  std::map<std::string, Tensor> tensors;
+  struct Metadata {
+    std::string key, text;
+  };
+  std::vector<Metadata> metadata;
+  std::vector<Tensor> tensors;
+
+  // Null where there is none. Files hold a dozen of each: a search in order is quick.
+  const std::string* find_metadata(std::string_view key) const;
+  const Tensor* find_tensor(std::string_view name) const;
 };
+
+// Throws Error{malformed_file}: what every reader of model files says of a file it does not trust.
+[[noreturn]] void malformed(std::initializer_list<Part> why);
 
 // Reads the structure; the tensors point into `file`, which must outlive the result.
 // Throws Error{malformed_file} for a file that is too short, whose header is no JSON of the form above (unknown or missing
@@ -32,7 +44,7 @@ struct TensorFile {
 // not match the offsets, and offsets that overlap, leave gaps or do not end with the file.
 TensorFile read_safetensors(Bytes file);
 
-// Tensors are written in order of name; the data begin at a multiple of 8 bytes.
+// Tensors are written in the order given; the data begin at a multiple of 8 bytes.
 std::vector<std::byte> write_safetensors(const TensorFile& content);
 
 }  // namespace featherfm

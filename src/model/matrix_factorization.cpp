@@ -70,12 +70,12 @@ float score(const MatrixFactorization& model, std::uint32_t user, std::uint32_t 
 void validate_value_range(const std::optional<ValueRange>& range) {
   if (!range) return;
   if (!std::isfinite(range->low) || !std::isfinite(range->high)) {
-    throw Error(ErrorCode::not_finite, "valueRange", "valueRange must be two finite numbers");
+    fail(ErrorCode::not_finite, "valueRange", {"valueRange must be two finite numbers"});
   }
   if (range->low >= range->high) {
-    throw Error(ErrorCode::out_of_range, "valueRange",
-                "valueRange must be [lowest, highest] with lowest below highest; got [" +
-                    show(range->low) + ", " + show(range->high) + "]");
+    fail(ErrorCode::out_of_range, "valueRange",
+         {"valueRange must be [lowest, highest] with lowest below highest; got [", range->low, ", ",
+          range->high, "]"});
   }
 }
 

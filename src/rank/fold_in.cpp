@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
-#include <string>
 
 #include "base/error.h"
 #include "base/portable_math.h"
@@ -23,18 +23,18 @@ FoldIn::FoldIn(const Towers& towers)
       filled_(towers.fold_in.fill != FoldInRule::Fill::none),
       with_bias_(towers.fold_in.user_bias),
       ridge_(width_),
+      all_items_(filled_ ? width_ : 0),
+      penalties_(width_),
       solution_(width_) {
   if (!filled_) return;
-  const auto width = static_cast<Eigen::Index>(width_);
-  Ridge all(width_);
-  item_gram_ = Eigen::MatrixXf::Zero(width, width);
-  fill_sum_ = Eigen::VectorXf::Zero(width);
   const bool per_item = towers_.fold_in.fill == FoldInRule::Fill::per_item;
-  for (std::size_t item = 0; item < towers_.items.rows(); ++item) {
-    const Eigen::Map<const Eigen::VectorXf> q(towers_.items.row(item), width);
-    item_gram_ += q * q.transpose();
-    fill_sum_ += q * (per_item ? towers_.fold_in.item_fill[item] : 1.0f);
+  for (std::uint32_t item = 0; item < towers_.items.rows(); ++item) {
+    all_items_.add(factors_of(item), per_item ? towers_.fold_in.item_fill[item] : 1.0f, 1);
   }
+}
+
+std::span<const float> FoldIn::factors_of(std::uint32_t item) const {
+  return towers_.items.columns_of(item).first(towers_.factors);
 }
 
 // The average user's score: global and item bias.
@@ -44,7 +44,7 @@ float FoldIn::base_score(std::uint32_t item) const {
 
 // <z_item, x> with z = [q, 1] where there is a user bias.
 float FoldIn::with_rows_of(std::uint32_t item, std::span<const float> x) const {
-  const auto q = towers_.items.columns_of(item).first(towers_.factors);
+  const auto q = factors_of(item);
   return std::inner_product(q.begin(), q.end(), x.begin(), with_bias_ ? x.back() : 0.0f);
 }
 
@@ -56,21 +56,21 @@ void FoldIn::check(const GivenRatings& given, std::optional<float> regularizatio
   if (regularization) require_range(*regularization, 0.0f, 1e6f, "regularization");
   std::vector<char> met(towers_.items.rows());
   for (std::size_t k = 0; k < given.items.size(); ++k) {
-    const std::string at = "ratings[" + show(k) + "]";
     if (given.items[k] >= met.size()) {
-      throw Error(ErrorCode::out_of_range, "ratings", at + " names an item the model does not know");
+      fail(ErrorCode::out_of_range, "ratings",
+           {"ratings[", k, "] names an item the model does not know"});
     }
     if (met[given.items[k]]++) {
-      throw Error(ErrorCode::duplicate, "ratings", at + " rates an item a second time");
+      fail(ErrorCode::duplicate, "ratings", {"ratings[", k, "] rates an item a second time"});
     }
     const float value = given.values[k];
     if (!std::isfinite(value)) {
-      throw Error(ErrorCode::not_finite, "ratings", at + " must be finite; got " + show(value));
+      fail(ErrorCode::not_finite, "ratings", {"ratings[", k, "] must be finite; got ", value});
     }
     if (towers_.link == Link::logistic && (value < towers_.range.low || value > towers_.range.high)) {
-      throw Error(ErrorCode::out_of_range, "ratings",
-                  at + " must be from " + show(towers_.range.low) + " to " +
-                      show(towers_.range.high) + "; got " + show(value));
+      fail(ErrorCode::out_of_range, "ratings",
+           {"ratings[", k, "] must be from ", towers_.range.low, " to ", towers_.range.high,
+            "; got ", value});
     }
     if (!given.weights.empty()) {
       require_range(given.weights[k], 0.0f, std::numeric_limits<float>::max(), "weights");
@@ -81,8 +81,7 @@ void FoldIn::check(const GivenRatings& given, std::optional<float> regularizatio
 void FoldIn::add_rows(const GivenRatings& given) {
   ridge_.clear();
   for (std::size_t k = 0; k < given.items.size(); ++k) {
-    ridge_.add(towers_.items.columns_of(given.items[k]).first(towers_.factors), 1, targets_[k],
-               weights_[k]);
+    ridge_.add(factors_of(given.items[k]), targets_[k], weights_[k]);
   }
 }
 
@@ -92,19 +91,15 @@ void FoldIn::gather(const GivenRatings& given, std::optional<float> regularizati
       given.items.empty() ? 1.0
                           : portable_pow(static_cast<double>(given.items.size()),
                                          double{rule.frequency_scaling}));
-  penalties_ = Eigen::VectorXf::Constant(static_cast<Eigen::Index>(width_),
-                                         regularization.value_or(rule.regularization) * scale);
-  if (with_bias_) {
-    penalties_[static_cast<Eigen::Index>(towers_.factors)] =
-        regularization.value_or(rule.bias_regularization) * scale;
-  }
+  penalties_.assign(width_, regularization.value_or(rule.regularization) * scale);
+  if (with_bias_) penalties_.back() = regularization.value_or(rule.bias_regularization) * scale;
   targets_.resize(given.items.size());
   weights_.assign(given.items.size(), 1);
   if (!given.weights.empty()) std::copy(given.weights.begin(), given.weights.end(), weights_.begin());
   if (filled_) {
     gather_filled(given);
   } else if (towers_.link == Link::logistic) {
-    gather_newton(given);
+    gather_logistic(given);
   } else {
     for (std::size_t k = 0; k < given.items.size(); ++k) {
       targets_[k] = given.values[k] - base_score(given.items[k]);
@@ -116,58 +111,63 @@ void FoldIn::gather(const GivenRatings& given, std::optional<float> regularizati
 // Least squares over every item, the fill standing where nothing was given:
 //   A = sum q q^T over all items,  b = sum fill_i q_i + sum_given (value - fill) q
 void FoldIn::gather_filled(const GivenRatings& given) {
+  const bool per_item = towers_.fold_in.fill == FoldInRule::Fill::per_item;
   float fill = 1;  // of this user, times the item's
-  if (towers_.fold_in.fill == FoldInRule::Fill::user_mean && !given.values.empty()) {
+  if (!per_item && given.values.empty()) {
+    fill = 0.5f * (towers_.range.low + towers_.range.high);
+  } else if (!per_item) {
     fill = std::accumulate(given.values.begin(), given.values.end(), 0.0f) /
            static_cast<float>(given.values.size());
-  } else if (towers_.fold_in.fill == FoldInRule::Fill::user_mean) {
-    fill = 0.5f * (towers_.range.low + towers_.range.high);
   }
-  Eigen::VectorXf right = fill_sum_ * fill;
+  ridge_ = all_items_;
+  const auto right = ridge_.right();
+  for (float& x : right) x *= fill;
   std::fill(weights_.begin(), weights_.end(), 1.0f);
   for (std::size_t k = 0; k < given.items.size(); ++k) {
     const std::uint32_t item = given.items[k];
-    const bool per_item = towers_.fold_in.fill == FoldInRule::Fill::per_item;
-    targets_[k] = given.values[k] - (per_item ? towers_.fold_in.item_fill[item] : fill);
-    right += Eigen::Map<const Eigen::VectorXf>(towers_.items.row(item),
-                                               static_cast<Eigen::Index>(width_)) *
-             targets_[k];
+    targets_[k] = given.values[k] - fill * (per_item ? towers_.fold_in.item_fill[item] : 1.0f);
+    const auto q = factors_of(item);
+    for (std::size_t f = 0; f < q.size(); ++f) right[f] += targets_[k] * q[f];
   }
-  ridge_.clear();
-  ridge_.add_normal(item_gram_, right);
 }
 
-// Newton's method on the cross-entropy: each step is a ridge regression on working targets z^T x + (t - p) / (p (1 - p))
-// with weights p (1 - p). It converges in a handful of steps; the last one's equations stay gathered.
-void FoldIn::gather_newton(const GivenRatings& given) {
+// The minimum of the penalised cross-entropy, by iteratively reweighted least squares with the weights of Jaakkola and
+// Jordan (2000): (p - 1/2) / s for the score s, a parabola that lies above the loss and touches it at s, so that every
+// round lowers the loss. (Newton's own weights p (1 - p) swing back and forth when ratings contradict a confident average.)
+// A round is a ridge regression on working targets z^T x + (t - p) / weight; the last one's equations stay gathered.
+void FoldIn::gather_logistic(const GivenRatings& given) {
   const std::vector<float> given_weights = weights_;
   std::fill(solution_.begin(), solution_.end(), 0.0f);
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 200; ++round) {
     for (std::size_t k = 0; k < given.items.size(); ++k) {
       const std::uint32_t item = given.items[k];
       const float moved = with_rows_of(item, solution_);
-      const float p = scalar::sigmoid1(base_score(item) + moved);
-      const float slope = std::max(p * (1 - p), 1e-4f);
+      const float score = base_score(item) + moved;
+      const float p = scalar::sigmoid1(score);
+      const float weight = std::abs(score) < 1e-2f ? 0.25f : (p - 0.5f) / score;
       const float target =
           (given.values[k] - towers_.range.low) / (towers_.range.high - towers_.range.low);
-      targets_[k] = moved + (target - p) / slope;
-      weights_[k] = given_weights[k] * slope;
+      targets_[k] = moved + (target - p) / weight;
+      weights_[k] = given_weights[k] * weight;
     }
     add_rows(given);
-    const AlignedFloats before = solution_;
-    ridge_.solve(penalties_, solution_);
-    float change = 0;
+    const std::vector<float> before = solution_;
+    ridge_.factorize(penalties_);
+    ridge_.solve(solution_);
+    float change = 0, largest = 1;
     for (std::size_t f = 0; f < width_; ++f) {
       change = std::max(change, std::abs(solution_[f] - before[f]));
+      largest = std::max(largest, std::abs(solution_[f]));
     }
-    if (change < 1e-5f) break;
+    if (change < 1e-6f * largest) break;
   }
 }
 
 FoldedUser FoldIn::fold(const GivenRatings& given, std::optional<float> regularization) {
   check(given, regularization);
   gather(given, regularization);
-  ridge_.solve(penalties_, solution_);
+  ridge_.factorize(penalties_);
+  ridge_.solve(solution_);
   FoldedUser user;
   user.vector.assign(solution_.begin(),
                      solution_.begin() + static_cast<std::ptrdiff_t>(towers_.factors));
@@ -178,20 +178,19 @@ FoldedUser FoldIn::fold(const GivenRatings& given, std::optional<float> regulari
 ScoreParts FoldIn::explain(const GivenRatings& given, std::uint32_t item,
                            std::optional<float> regularization) {
   if (item >= towers_.items.rows()) {
-    throw Error(ErrorCode::out_of_range, "item", "item is not known to the model");
+    fail(ErrorCode::out_of_range, "item", {"item is not known to the model"});
   }
   check(given, regularization);
   gather(given, regularization);
-  ridge_.solve(penalties_, solution_);
+  ridge_.factorize(penalties_);
+  ridge_.solve(solution_);
   ScoreParts parts;
   parts.score = base_score(item) + with_rows_of(item, solution_);
 
   // The influence A^-1 z_item.
-  const auto q = towers_.items.columns_of(item).first(towers_.factors);
-  Eigen::VectorXf z = Eigen::VectorXf::Ones(static_cast<Eigen::Index>(width_));
-  std::copy(q.begin(), q.end(), z.data());
-  AlignedFloats influence(width_);
-  ridge_.solve_for(penalties_, z, influence);
+  std::vector<float> z(width_, 1.0f), influence(width_);
+  std::ranges::copy(factors_of(item), z.begin());
+  ridge_.solve_for(z, influence);
   float sum = 0;
   for (std::size_t k = 0; k < given.items.size(); ++k) {
     parts.contributions.push_back(weights_[k] * targets_[k] * with_rows_of(given.items[k], influence));

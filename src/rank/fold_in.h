@@ -1,13 +1,11 @@
 // Placing a new user among the others by their ratings, with the items held: one ridge regression, as in a half sweep of
-// alternating least squares. With the logistic link the same by Newton's method (iteratively reweighted least squares).
+// alternating least squares. With the logistic link the same by iteratively reweighted least squares.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
-
-#include <Eigen/Core>
 
 #include "base/ridge.h"
 #include "model/towers.h"
@@ -59,8 +57,9 @@ class FoldIn {
   // Gathers the final (linear) equations; targets_ and weights_ hold what they were made of.
   void gather(const GivenRatings& given, std::optional<float> regularization);
   void gather_filled(const GivenRatings& given);
-  void gather_newton(const GivenRatings& given);
+  void gather_logistic(const GivenRatings& given);
   void add_rows(const GivenRatings& given);
+  std::span<const float> factors_of(std::uint32_t item) const;
   float base_score(std::uint32_t item) const;
   float with_rows_of(std::uint32_t item, std::span<const float> x) const;
 
@@ -68,11 +67,8 @@ class FoldIn {
   std::size_t width_;
   bool filled_, with_bias_;
   Ridge ridge_;
-  Eigen::MatrixXf item_gram_;       // sum of q q^T over all items, for filled matrices
-  Eigen::VectorXf fill_sum_;        // sum of fill_i q_i
-  Eigen::VectorXf penalties_;
-  std::vector<float> targets_, weights_;
-  AlignedFloats solution_;
+  Ridge all_items_;  // for filled matrices: every item with its fill as the target
+  std::vector<float> penalties_, targets_, weights_, solution_;
 };
 
 }  // namespace featherfm

@@ -45,7 +45,9 @@ class RankFinder {
       role_[item] = Role::relevant;
       scores_.push_back(score(user, item));
     }
-    std::sort(scores_.begin(), scores_.end(), std::greater<>());
+    // A heap sort: the lists are short, and its code is a tenth of std::sort's.
+    std::make_heap(scores_.begin(), scores_.end(), std::greater<>());
+    std::sort_heap(scores_.begin(), scores_.end(), std::greater<>());
     if (result.relevant > 0) rank_against_others(user, result);
     mark(train_items, Role::other);
     mark(test_.items_of(user), Role::other);

@@ -23,6 +23,7 @@ class MfAls final : public Trainer {
         user_ridge_(options.factors + (options.user_bias ? 1 : 0)),
         item_ridge_(options.factors + (options.item_bias ? 1 : 0)),
         validation_(std::move(validation), options.patience),
+        penalties_(options.factors + 1),
         solution_(options.factors + 1) {
     validation_.start_from(model_);
   }
@@ -62,7 +63,11 @@ class MfAls final : public Trainer {
         if (++work % piece == 0) co_yield Pause{};
         fraction_ = (epoch_ - 0.5 + 0.5 * (item + 1) / data_->items()) / options_.epochs;
       }
-      if (!model_.all_finite()) throw diverged();
+      if (!model_.all_finite()) {
+        fail(ErrorCode::diverged, "regularization",
+             {"training diverged in epoch ", epoch_,
+              ": parameters are no longer finite. Raise regularization"});
+      }
 
       double squared = 0, weight = 0;
       for (std::uint32_t user = 0; user < data_->users(); ++user) {
@@ -81,7 +86,7 @@ class MfAls final : public Trainer {
   // Adds one rating to the normal equations of a row; `other` is the row of the side that is held.
   void gather(Ridge& ridge, std::uint32_t position, const Matrix& factors,
               const std::vector<float>& biases, std::uint32_t other) {
-    ridge.add(factors.columns_of(other), 1,
+    ridge.add(factors.columns_of(other),
               data_->value_at(position) - model_.global_bias - biases[other],
               data_->weight_at(position));
   }
@@ -89,13 +94,12 @@ class MfAls final : public Trainer {
   void solve(Ridge& ridge, std::uint32_t row, std::uint32_t count, float lambda, Matrix& factors,
              std::vector<float>& biases) {
     if (count == 0) return;
-    const auto k = static_cast<Eigen::Index>(options_.factors);
     const auto scale = static_cast<float>(portable_pow(count, options_.frequency_scaling));
     const bool with_bias = ridge.width() > options_.factors;
-    Eigen::VectorXf penalties =
-        Eigen::VectorXf::Constant(static_cast<Eigen::Index>(ridge.width()), lambda * scale);
-    if (with_bias) penalties[k] = options_.bias_regularization * scale;
-    ridge.solve(penalties, std::span(solution_).first(ridge.width()));
+    std::fill_n(penalties_.begin(), options_.factors, lambda * scale);
+    if (with_bias) penalties_[options_.factors] = options_.bias_regularization * scale;
+    ridge.factorize(std::span(penalties_).first(ridge.width()));
+    ridge.solve(std::span(solution_).first(ridge.width()));
     ridge.clear();
     std::copy_n(solution_.begin(), options_.factors, factors.row(row));
     if (with_bias) biases[row] = solution_[options_.factors];
@@ -110,19 +114,13 @@ class MfAls final : public Trainer {
     }
   }
 
-  Error diverged() const {
-    return Error(ErrorCode::diverged, "regularization",
-                 "training diverged in epoch " + show(epoch_) +
-                     ": parameters are no longer finite. Raise regularization");
-  }
-
   MfOptions options_;
   std::shared_ptr<const Interactions> data_;
   MatrixFactorization model_;
   ByItem by_item_;
   Ridge user_ridge_, item_ridge_;
   Validation validation_;
-  AlignedFloats solution_;
+  std::vector<float> penalties_, solution_;
 };
 
 }  // namespace

@@ -24,10 +24,10 @@ void randomize_new_rows(Matrix& factors, const std::vector<std::uint32_t>& count
 void require_inside(const Interactions& data, ValueRange range) {
   const auto [low, high] = data.value_range();
   if (low >= range.low && high <= range.high) return;
-  throw Error(ErrorCode::out_of_range, "ratings",
-              "with the loss \"logistic\" every rating must lie in the value range " +
-                  show(range.low) + " to " + show(range.high) + "; got " + show(low) + " to " +
-                  show(high) + "; set valueRange to the lowest and highest possible rating");
+  fail(ErrorCode::out_of_range, "ratings",
+       {"with the loss \"logistic\" every rating must lie in the value range ", range.low, " to ",
+        range.high, "; got ", low, " to ", high,
+        "; set valueRange to the lowest and highest possible rating"});
 }
 
 // The constant that alone would predict best: the weighted mean, through the link.
@@ -69,17 +69,20 @@ std::vector<std::uint32_t> user_counts(const Interactions& data) {
 MatrixFactorization initial_model(const MfOptions& options, Link link, const Interactions& data,
                                   std::optional<MatrixFactorization> start) {
   if (data.size() == 0) {
-    throw Error(ErrorCode::empty, "data", "there is no interaction to train on");
+    fail(ErrorCode::empty, "data", {"there is no interaction to train on"});
   }
   MatrixFactorization model;
   if (start) {
     model = std::move(*start);
     if (model.factors() != options.factors) {
-      throw Error(ErrorCode::invalid_argument, "factors",
-                  "a model with " + show(model.factors()) + " factors cannot continue with " +
-                      show(options.factors));
+      fail(ErrorCode::invalid_argument, "factors",
+           {"a model with ", model.factors(), " factors cannot continue with ", options.factors});
     }
     model.grow(data.users(), data.items());
+    if (!options.value_range && link == Link::identity) {  // "observed": by both trainings
+      const auto [low, high] = data.value_range();
+      model.range = {std::min(model.range.low, low), std::max(model.range.high, high)};
+    }
   } else {
     model = MatrixFactorization(data.users(), data.items(), options.factors);
     const auto [low, high] = data.value_range();

@@ -16,7 +16,7 @@ namespace featherfm {
 namespace {
 
 // Ratings between two pauses: some tens of microseconds of work.
-constexpr std::uint32_t block_size = 1024;
+constexpr std::size_t block_size = 1024;
 
 struct Rating {
   std::uint32_t user, item;
@@ -175,7 +175,77 @@ class AdamRule {
   AlignedFloats old_user_;
 };
 
+// One block of ratings under one step rule: the only code that is compiled once for each rule.
+struct Block {
+  const Rating* ratings;
+  const float* weights;  // null: all 1
+  std::size_t size;
+};
+
+struct Penalties {
+  std::vector<float> user, item, user_bias, item_bias;  // per rating, by row
+};
+
+// What a block adds to the epoch's losses.
+struct BlockLosses {
+  double squared = 0, weight = 0;
+  CrossEntropySum cross_entropy;
+};
+
+class BlockTrainer {
+ public:
+  virtual ~BlockTrainer() = default;
+  virtual void train(const Block& block, const MfSgdOptions& options, const Penalties& penalties,
+                     float rate, MatrixFactorization& model, BlockLosses& losses) = 0;
+};
+
 template <class Rule>
+class RuleTrainer final : public BlockTrainer {
+ public:
+  RuleTrainer(const MfSgdOptions& options, const MatrixFactorization& model) : rule_(options, model) {}
+
+  void train(const Block& block, const MfSgdOptions& options, const Penalties& penalties,
+             float rate, MatrixFactorization& model, BlockLosses& losses) override {
+    const std::size_t stride = model.user_factors.stride();
+    const bool logistic = options.loss == Loss::logistic;
+    const bool user_bias = options.user_bias, item_bias = options.item_bias;
+    double squared = 0, total_weight = 0;
+    for (std::size_t k = 0; k < block.size; ++k) {
+      const auto [user, item, target] = block.ratings[k];
+      const float weight = block.weights != nullptr ? block.weights[k] : 1.0f;
+      const float score =
+          model.global_bias + model.user_biases[user] + model.item_biases[item] +
+          simd::dot(model.user_factors.row(user), model.item_factors.row(item), stride);
+      const float residual = target - (logistic ? scalar::sigmoid1(score) : score);
+      squared += double{weight} * double{residual} * double{residual};
+      total_weight += weight;
+      if (logistic) losses.cross_entropy.add(score, target, weight);
+      const float error = weight * residual;
+      if (user_bias) rule_.user_bias(model, user, error, rate, penalties.user_bias[user]);
+      if (item_bias) rule_.item_bias(model, item, error, rate, penalties.item_bias[item]);
+      rule_.factors(model, user, item, error, rate, penalties.user[user], penalties.item[item]);
+    }
+    losses.squared += squared;
+    losses.weight += total_weight;
+  }
+
+ private:
+  Rule rule_;
+};
+
+std::unique_ptr<BlockTrainer> make_block_trainer(const MfSgdOptions& options,
+                                                 const MatrixFactorization& model) {
+  switch (options.optimizer) {
+    case Optimizer::adagrad:
+      return std::make_unique<RuleTrainer<AdagradRule>>(options, model);
+    case Optimizer::adam:
+      return std::make_unique<RuleTrainer<AdamRule>>(options, model);
+    case Optimizer::sgd:
+      break;
+  }
+  return std::make_unique<RuleTrainer<SgdRule>>(options, model);
+}
+
 class MfSgd final : public Trainer {
  public:
   MfSgd(const MfSgdOptions& options, std::shared_ptr<const Interactions> data,
@@ -184,18 +254,15 @@ class MfSgd final : public Trainer {
         data_(std::move(data)),
         random_(options.seed ^ 0x5eed5eed5eed5eedu),  // another stream than the initial factors
         model_(initial_model(options, link(), *data_, std::move(start))),
-        rule_(options, model_),
+        blocks_(make_block_trainer(options, model_)),
         validation_(std::move(validation), options.patience),
         rate_(options.learning_rate) {
-    // Rows a start model has beyond the data are never met.
-    user_penalty_ = penalty_per_rating(options.user_regularization, options.frequency_scaling,
-                                       user_counts(*data_));
-    item_penalty_ = penalty_per_rating(options.item_regularization, options.frequency_scaling,
-                                       data_->item_counts());
-    user_bias_penalty_ = penalty_per_rating(options.bias_regularization,
-                                            options.frequency_scaling, user_counts(*data_));
-    item_bias_penalty_ = penalty_per_rating(options.bias_regularization,
-                                            options.frequency_scaling, data_->item_counts());
+    const auto users = user_counts(*data_), items = data_->item_counts();
+    const float scaling = options.frequency_scaling;
+    penalties_ = {penalty_per_rating(options.user_regularization, scaling, users),
+                  penalty_per_rating(options.item_regularization, scaling, items),
+                  penalty_per_rating(options.bias_regularization, scaling, users),
+                  penalty_per_rating(options.bias_regularization, scaling, items)};
     validation_.start_from(model_);
   }
 
@@ -205,7 +272,7 @@ class MfSgd final : public Trainer {
  private:
   Work train() override {
     // Copy the ratings out of the compressed rows, then shuffle them (Fisher-Yates).
-    constexpr std::uint32_t piece = 16 * block_size;
+    constexpr std::size_t piece = 16 * block_size;
     ratings_.reserve(data_->size());
     for (std::uint32_t user = 0; user < data_->users(); ++user) {
       pack(user);
@@ -217,20 +284,19 @@ class MfSgd final : public Trainer {
       if (!weights_.empty()) std::swap(weights_[left - 1], weights_[other]);
       if (left % piece == 0) co_yield Pause{};
     }
-    std::vector<std::size_t> blocks((ratings_.size() + block_size - 1) / block_size);
-    std::iota(blocks.begin(), blocks.end(), std::size_t{0});
+    std::vector<std::size_t> order((ratings_.size() + block_size - 1) / block_size);
+    std::iota(order.begin(), order.end(), std::size_t{0});
 
     for (epoch_ = 1;; ++epoch_, rate_ *= options_.learning_rate_decay) {
-      squared_ = weight_ = 0;
-      cross_entropy_ = {};
-      random_.shuffle(blocks);
-      for (std::size_t b = 0; b < blocks.size(); ++b) {
-        train_block(blocks[b]);
-        if (!std::isfinite(squared_)) throw diverged();
-        fraction_ = (epoch_ - 1 + double(b + 1) / double(blocks.size())) / options_.epochs;
+      losses_ = {};
+      random_.shuffle(order);
+      for (std::size_t b = 0; b < order.size(); ++b) {
+        train_block(order[b]);
+        if (!std::isfinite(losses_.squared)) fail_diverged();
+        fraction_ = (epoch_ - 1 + double(b + 1) / double(order.size())) / options_.epochs;
         co_yield Pause{};
       }
-      if (!model_.all_finite()) throw diverged();
+      if (!model_.all_finite()) fail_diverged();
       while (!validation_.measure(model_)) co_yield Pause{};
       finished_epoch_ = validation_.finish_epoch(epoch_, model_, train_losses());
       stopped_early_ = epoch_ < options_.epochs && validation_.should_stop();
@@ -257,80 +323,48 @@ class MfSgd final : public Trainer {
 
   void train_block(std::size_t block) {
     const std::size_t begin = block * block_size;
-    const std::size_t end = std::min(begin + block_size, ratings_.size());
-    const bool weighted = !weights_.empty();
-    if (link() == Link::logistic) {
-      weighted ? train_range<true, true>(begin, end) : train_range<true, false>(begin, end);
-    } else {
-      weighted ? train_range<false, true>(begin, end) : train_range<false, false>(begin, end);
-    }
-  }
-
-  template <bool logistic, bool weighted>
-  void train_range(std::size_t begin, std::size_t end) {
-    const std::size_t stride = model_.user_factors.stride();
-    const float rate = rate_;
-    double squared = 0, total_weight = 0;
-    for (std::size_t k = begin; k < end; ++k) {
-      const auto [user, item, target] = ratings_[k];
-      const float weight = weighted ? weights_[k] : 1.0f;
-      const float score =
-          model_.global_bias + model_.user_biases[user] + model_.item_biases[item] +
-          simd::dot(model_.user_factors.row(user), model_.item_factors.row(item), stride);
-      const float residual = target - (logistic ? scalar::sigmoid1(score) : score);
-      squared += double{weight} * double{residual} * double{residual};
-      total_weight += weight;
-      if (logistic) cross_entropy_.add(score, target, weight);
-      const float error = weighted ? weight * residual : residual;
-      if (options_.user_bias) {
-        rule_.user_bias(model_, user, error, rate, user_bias_penalty_[user]);
-      }
-      if (options_.item_bias) {
-        rule_.item_bias(model_, item, error, rate, item_bias_penalty_[item]);
-      }
-      rule_.factors(model_, user, item, error, rate, user_penalty_[user], item_penalty_[item]);
-    }
-    squared_ += squared;
-    weight_ += total_weight;
+    const Block ratings{&ratings_[begin], weights_.empty() ? nullptr : &weights_[begin],
+                        std::min(block_size, ratings_.size() - begin)};
+    blocks_->train(ratings, options_, penalties_, rate_, model_, losses_);
   }
 
   // Progressive: each rating was measured before its own update.
   Losses train_losses() {
-    const double total = weight_ > 0 ? weight_ : 1;
+    const double total = losses_.weight > 0 ? losses_.weight : 1;
     Losses losses;
     if (link() == Link::logistic) {
-      losses.loss = cross_entropy_.total() / total;
-      losses.rmse = std::sqrt(squared_ / total) * (double{model_.range.high} - model_.range.low);
+      losses.loss = losses_.cross_entropy.total() / total;
+      losses.rmse =
+          std::sqrt(losses_.squared / total) * (double{model_.range.high} - model_.range.low);
     } else {
-      losses.loss = squared_ / total;
+      losses.loss = losses_.squared / total;
       losses.rmse = std::sqrt(losses.loss);
     }
     return losses;
   }
 
-  Error diverged() const {
-    return Error(ErrorCode::diverged, "learningRate",
-                 "training diverged in epoch " + show(epoch_) +
-                     ": parameters are no longer finite. Lower learningRate (now " +
-                     show(options_.learning_rate) + ")" +
-                     (best_epoch() > 0 ? "; the parameters of epoch " + show(best_epoch()) +
-                                             " were still good"
-                                       : ""));
+  [[noreturn]] void fail_diverged() const {
+    std::string kept;
+    if (best_epoch() > 0) {
+      kept = joined({"; the parameters of epoch ", best_epoch(), " were still good"});
+    }
+    fail(ErrorCode::diverged, "learningRate",
+         {"training diverged in epoch ", epoch_,
+          ": parameters are no longer finite. Lower learningRate (now ", options_.learning_rate,
+          ")", kept});
   }
 
   MfSgdOptions options_;
   std::shared_ptr<const Interactions> data_;
   Random random_;
   MatrixFactorization model_;
-  Rule rule_;
+  std::unique_ptr<BlockTrainer> blocks_;
   Validation validation_;
   float rate_;
-
+  Penalties penalties_;
   std::vector<Rating> ratings_;
   std::vector<float> weights_;  // beside ratings_; empty when all are 1
-  std::vector<float> user_penalty_, item_penalty_, user_bias_penalty_, item_bias_penalty_;
-  double squared_ = 0, weight_ = 0;
-  CrossEntropySum cross_entropy_;
+  BlockLosses losses_;          // of the current epoch
 };
 
 }  // namespace
@@ -349,18 +383,7 @@ std::unique_ptr<Trainer> make_mf_sgd(const MfSgdOptions& options,
                                      std::shared_ptr<const Interactions> validation,
                                      std::optional<MatrixFactorization> start) {
   options.validate();
-  switch (options.optimizer) {
-    case Optimizer::adagrad:
-      return std::make_unique<MfSgd<AdagradRule>>(options, std::move(data), std::move(validation),
-                                                  std::move(start));
-    case Optimizer::adam:
-      return std::make_unique<MfSgd<AdamRule>>(options, std::move(data), std::move(validation),
-                                               std::move(start));
-    case Optimizer::sgd:
-      break;
-  }
-  return std::make_unique<MfSgd<SgdRule>>(options, std::move(data), std::move(validation),
-                                          std::move(start));
+  return std::make_unique<MfSgd>(options, std::move(data), std::move(validation), std::move(start));
 }
 
 }  // namespace featherfm

@@ -1,96 +1,114 @@
 #include "train/svd.h"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/symmetric_eigen.h"
 
 namespace featherfm {
 namespace {
 
-// Work is done in double and rounded once at the end: small singular values come out of differences of large ones.
-using Panel = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using Square = Eigen::MatrixXd;
-using Index = Eigen::Index;
+// A tall thin matrix, row by row. Work is done in double and rounded once at the end: small singular values come out of
+// differences of large ones.
+class Panel {
+ public:
+  Panel(std::size_t rows, std::size_t width) : rows_(rows), width_(width), values_(rows * width) {}
+  std::size_t rows() const { return rows_; }
+  std::size_t width() const { return width_; }
+  std::size_t end_of_piece(std::size_t row, std::size_t size) const {
+    return std::min(rows_, row + size);
+  }
+  double* row(std::size_t r) { return values_.data() + r * width_; }
+  const double* row(std::size_t r) const { return values_.data() + r * width_; }
 
-// Eigen counts with signed numbers.
-Index at(std::uint32_t index) { return static_cast<Index>(index); }
+ private:
+  std::size_t rows_, width_;
+  std::vector<double> values_;
+};
+
+// y <- y + a x. Out of line: inlined into every loop below it would triple the file's code.
+[[gnu::noinline]] void add_scaled(double a, const double* x, double* y, std::size_t n) {
+  for (std::size_t j = 0; j < n; ++j) y[j] += a * x[j];
+}
 
 class Svd final : public Trainer {
  public:
   Svd(const SvdOptions& options, std::shared_ptr<const Interactions> data)
       : options_(options), data_(std::move(data)) {
     if (data_->size() == 0) {
-      throw Error(ErrorCode::empty, "data", "there is no interaction to train on");
+      fail(ErrorCode::empty, "data", {"there is no interaction to train on"});
     }
-    const Index smaller = at(std::min(data_->users(), data_->items()));
-    rank_ = std::min(at(options.factors), smaller);
-    width_ = std::min(rank_ + at(options.oversampling), smaller);
+    const std::uint32_t smaller = std::min(data_->users(), data_->items());
+    rank_ = std::min(options.factors, smaller);
+    width_ = std::min(rank_ + options.oversampling, smaller);
     fill_gaps();
   }
 
   const MatrixFactorization& model() const override { return model_; }
-  std::uint32_t best_epoch() const override { return model_.users() > 0 ? 1 : 0; }
+  std::uint32_t best_epoch() const override { return complete_ ? 1 : 0; }
 
  private:
+  // Rows worked on between two pauses.
+  static constexpr std::size_t piece = 64;
+
   Work train() override {
-    const Index users = at(data_->users()), items = at(data_->items());
-    const double pieces_in_all = 2 + 2 * options_.power_iterations;
-    double pieces = 0;
-    Panel left(users, width_), right(items, width_);
+    Panel left(data_->users(), width_), right(data_->items(), width_);
     Random random(options_.seed);
-    for (Index item = 0; item < items; ++item) {
-      for (Index j = 0; j < width_; ++j) right(item, j) = random.normal();
-      if (item % 256 == 0) co_yield Pause{};
+    for (std::size_t row = 0; row < right.rows(); row += piece) {
+      draw_rows(right, row, random);
+      co_yield Pause{};
     }
 
-    // The range of F, sharpened by powers of F F^T, with an orthonormal basis after every half step.
-    Square gram(width_, width_);
-    for (std::uint32_t half = 0; half < 1 + 2 * options_.power_iterations; ++half) {
-      const bool forward = half % 2 == 0;
+    // The range of F, sharpened by powers of F F^T: products with F and F^T in turn, made orthonormal after each. The
+    // last product is B = F^T Q with Q = left.
+    const std::uint32_t products = 2 + 2 * options_.power_iterations;
+    std::vector<double> gram(width_ * width_);
+    for (std::uint32_t product = 0; product < products; ++product) {
+      const bool forward = product % 2 == 0;
       Panel& to = forward ? left : right;
       begin_product(forward, left, right);
-      for (std::uint32_t user = 0; user < data_->users(); ++user) {
-        multiply_user(user, forward, left, right);
-        if (user % 16 == 0) co_yield Pause{};
+      for (std::size_t user = 0; user < left.rows(); user += piece) {
+        multiply_users(user, forward, left, right);
+        co_yield Pause{};
       }
-      for (int pass = 0; pass < 2; ++pass) {  // the second pass mends the rounding of the first
-        gram.setZero();
-        for (Index row = 0; row < to.rows(); row += rows_per_piece) {
+      // Cholesky QR; the second pass mends the rounding of the first. The last product keeps its lengths: the Gram matrix
+      // of B has the squared singular values and the small rotation.
+      const bool last = product + 1 == products;
+      for (int pass = 0; pass < (last ? 1 : 2); ++pass) {
+        std::fill(gram.begin(), gram.end(), 0.0);
+        for (std::size_t row = 0; row < to.rows(); row += piece) {
           add_gram(to, row, gram);
           co_yield Pause{};
         }
-        const Square basis = orthonormalizing(gram);
-        for (Index row = 0; row < to.rows(); row += rows_per_piece) {
-          multiply_rows(to, row, basis);
+        if (last) break;
+        factorize(gram);
+        for (std::size_t row = 0; row < to.rows(); row += piece) {
+          orthonormalize(gram, to, row);
           co_yield Pause{};
         }
       }
-      fraction_ = ++pieces / pieces_in_all;
+      fraction_ = double(product + 1) / (products + 1);
     }
 
-    // With Q = left: B = F^T Q, whose Gram matrix has the squared singular values and the small rotation.
-    begin_product(false, left, right);
-    for (std::uint32_t user = 0; user < data_->users(); ++user) {
-      multiply_user(user, false, left, right);
-      if (user % 16 == 0) co_yield Pause{};
-    }
-    gram.setZero();
-    for (Index row = 0; row < right.rows(); row += rows_per_piece) {
-      add_gram(right, row, gram);
+    SymmetricEigen eigen(symmetric(gram), width_);
+    while (eigen.rotate_row()) co_yield Pause{};
+    begin_model();
+    for (std::uint32_t f = 0; f < rank_; ++f) {
+      fill_factor(f, left, right, eigen);
       co_yield Pause{};
     }
-    const Eigen::SelfAdjointEigenSolver<Square> eigen(gram);
-    fill_model(left, right, eigen);
-    co_yield Pause{};
+    if (!model_.all_finite()) {
+      fail(ErrorCode::diverged, "ratings", {"the decomposition is not finite: ratings too large"});
+    }
+    complete_ = true;
 
     double squared = 0;
     for (std::uint32_t user = 0; user < data_->users(); ++user) {
       add_squared_errors(user, squared);
-      if (user % 64 == 0) co_yield Pause{};
+      if (user % piece == 0) co_yield Pause{};
     }
     EpochLosses losses;
     losses.train.loss = squared / data_->size();
@@ -137,76 +155,91 @@ class Svd final : public Trainer {
   }
 
   // The rank-one part of a product: left = a (b^T right), or right = b (a^T left).
-  void begin_product(bool forward, Panel& left, Panel& right) const {
-    const Eigen::Map<const Eigen::VectorXd> a(user_fill_.data(), left.rows());
-    const Eigen::Map<const Eigen::VectorXd> b(item_fill_.data(), right.rows());
-    if (forward) {
-      const Eigen::RowVectorXd sums = b.transpose() * right;
-      left = a * sums;
-    } else {
-      const Eigen::RowVectorXd sums = a.transpose() * left;
-      right = b * sums;
+  [[gnu::noinline]] void begin_product(bool forward, Panel& left, Panel& right) const {
+    Panel& to = forward ? left : right;
+    const Panel& from = forward ? right : left;
+    const std::vector<double>& outer = forward ? user_fill_ : item_fill_;
+    const std::vector<double>& inner = forward ? item_fill_ : user_fill_;
+    std::vector<double> sums(width_);
+    for (std::size_t r = 0; r < from.rows(); ++r) add_scaled(inner[r], from.row(r), sums.data(), width_);
+    for (std::size_t r = 0; r < to.rows(); ++r) {
+      for (std::size_t j = 0; j < width_; ++j) to.row(r)[j] = outer[r] * sums[j];
     }
   }
 
-  // The sparse part of one user: left.row(user) += S right, or right += S^T left.row(user).
-  void multiply_user(std::uint32_t user, bool forward, Panel& left, Panel& right) const {
-    for (std::uint32_t p = data_->user_begin(user); p < data_->user_end(user); ++p) {
-      const std::uint32_t item = data_->item_at(p);
-      const double above_fill = data_->value_at(p) - user_fill_[user] * item_fill_[item];
-      if (forward) {
-        left.row(at(user)) += above_fill * right.row(at(item));
-      } else {
-        right.row(at(item)) += above_fill * left.row(at(user));
+  // Functions from here on do a piece of rows, from `row` on. They stay out of line: inlined into the coroutine above they
+  // would be copied to each of its phases.
+
+  [[gnu::noinline]] static void draw_rows(Panel& panel, std::size_t row, Random& random) {
+    for (const std::size_t end = panel.end_of_piece(row, piece); row < end; ++row) {
+      for (std::size_t j = 0; j < panel.width(); ++j) panel.row(row)[j] = random.normal();
+    }
+  }
+
+  // The sparse part of the users' products: left.row(user) += S right, or right += S^T left.row(user).
+  [[gnu::noinline]] void multiply_users(std::size_t first, bool forward, Panel& left, Panel& right) const {
+    const auto end = static_cast<std::uint32_t>(left.end_of_piece(first, piece));
+    for (auto user = static_cast<std::uint32_t>(first); user < end; ++user) {
+      for (std::uint32_t p = data_->user_begin(user); p < data_->user_end(user); ++p) {
+        const std::uint32_t item = data_->item_at(p);
+        const double above_fill = data_->value_at(p) - user_fill_[user] * item_fill_[item];
+        double* const l = left.row(user);
+        double* const r = right.row(item);
+        add_scaled(above_fill, forward ? r : l, forward ? l : r, width_);
       }
     }
   }
 
-  static constexpr Index rows_per_piece = 256;
-
-  static void add_gram(const Panel& panel, Index row, Square& gram) {
-    const auto rows = panel.middleRows(row, std::min(rows_per_piece, panel.rows() - row));
-    gram.noalias() += rows.transpose() * rows;
-  }
-
-  static void multiply_rows(Panel& panel, Index row, const Square& by) {
-    auto rows = panel.middleRows(row, std::min(rows_per_piece, panel.rows() - row));
-    rows = (rows * by).eval();
-  }
-
-  // What makes columns with this Gram matrix orthonormal: its eigenvectors over the roots of its eigenvalues. Directions
-  // that are only rounding noise (the matrix has a smaller rank) become zero.
-  static Square orthonormalizing(const Square& gram) {
-    const Eigen::SelfAdjointEigenSolver<Square> eigen(gram);
-    const double largest = eigen.eigenvalues().maxCoeff();
-    Square result = eigen.eigenvectors();
-    for (Index j = 0; j < result.cols(); ++j) {
-      const double value = eigen.eigenvalues()[j];
-      result.col(j) *= value > largest * 1e-13 ? 1 / std::sqrt(value) : 0;
+  // gram += row row^T, lower triangle.
+  [[gnu::noinline]] void add_gram(const Panel& panel, std::size_t row, std::vector<double>& gram) const {
+    for (const std::size_t end = panel.end_of_piece(row, piece); row < end; ++row) {
+      const double* const x = panel.row(row);
+      for (std::size_t i = 0; i < width_; ++i) add_scaled(x[i], x, &gram[i * width_], i + 1);
     }
-    return result;
   }
 
-  // F ~ Q B^T with B = V S W^T: users get (Q W) sqrt(S), items V sqrt(S) = (B W) / sqrt(S). Eigenvalues ascend.
-  void fill_model(const Panel& q, const Panel& b, const Eigen::SelfAdjointEigenSolver<Square>& eigen) {
-    model_ = MatrixFactorization(data_->users(), data_->items(),
-                                 static_cast<std::size_t>(rank_));
-    const double largest = std::sqrt(std::max(eigen.eigenvalues().maxCoeff(), 0.0));
-    for (Index f = 0; f < rank_; ++f) {
-      const Index j = width_ - 1 - f;
-      const double singular = std::sqrt(std::max(eigen.eigenvalues()[j], 0.0));
-      model_.singular_values.push_back(static_cast<float>(singular));
-      if (!(singular > largest * 1e-7)) continue;  // noise: zero columns
-      const Eigen::VectorXd w = eigen.eigenvectors().col(j);
-      const Eigen::VectorXd users = (q * w) * std::sqrt(singular);
-      const Eigen::VectorXd items = (b * w) / std::sqrt(singular);
-      // Both signs are right; the item's largest entry is made positive, so that every machine agrees.
-      Index top;
-      items.cwiseAbs().maxCoeff(&top);
-      const double sign = items[top] < 0 ? -1 : 1;
-      write_column(sign * users, model_.user_factors, f);
-      write_column(sign * items, model_.item_factors, f);
+  // The same with its upper triangle filled in.
+  std::vector<double> symmetric(std::vector<double> gram) const {
+    for (std::size_t i = 0; i < width_; ++i) {
+      for (std::size_t j = i + 1; j < width_; ++j) gram[i * width_ + j] = gram[j * width_ + i];
     }
+    return gram;
+  }
+
+  // gram = L L^T, in place. A direction that is only rounding noise (the matrix has a smaller rank) gets a zero pivot.
+  [[gnu::noinline]] void factorize(std::vector<double>& gram) const {
+    double largest = 0;
+    for (std::size_t j = 0; j < width_; ++j) largest = std::max(largest, gram[j * width_ + j]);
+    for (std::size_t j = 0; j < width_; ++j) {
+      double* const row = &gram[j * width_];
+      for (std::size_t i = 0; i < j; ++i) {
+        const double* const above = &gram[i * width_];
+        double sum = row[i];
+        for (std::size_t k = 0; k < i; ++k) sum -= row[k] * above[k];
+        row[i] = above[i] > 0 ? sum / above[i] : 0;
+      }
+      double pivot = row[j];
+      for (std::size_t k = 0; k < j; ++k) pivot -= row[k] * row[k];
+      row[j] = pivot > 1e-13 * largest ? std::sqrt(pivot) : 0;
+    }
+  }
+
+  // row <- row L^-T; columns with a zero pivot become zero.
+  [[gnu::noinline]] void orthonormalize(const std::vector<double>& lower, Panel& panel, std::size_t row) const {
+    for (const std::size_t end = panel.end_of_piece(row, piece); row < end; ++row) {
+      double* const x = panel.row(row);
+      for (std::size_t j = 0; j < width_; ++j) {
+        const double* const l = &lower[j * width_];
+        double sum = x[j];
+        for (std::size_t k = 0; k < j; ++k) sum -= l[k] * x[k];
+        x[j] = l[j] > 0 ? sum / l[j] : 0;
+      }
+    }
+  }
+
+  // Everything but the factors.
+  [[gnu::noinline]] void begin_model() {
+    model_ = MatrixFactorization(data_->users(), data_->items(), rank_);
     const auto [low, high] = data_->value_range();
     model_.range = options_.value_range.value_or(ValueRange{low, high});
     model_.fold_in.user_bias = false;
@@ -217,15 +250,35 @@ class Svd final : public Trainer {
       model_.fold_in.fill = FoldInRule::Fill::per_item;
       model_.fold_in.item_fill.assign(item_fill_.begin(), item_fill_.end());
     }
-    if (!model_.all_finite()) {
-      throw Error(ErrorCode::diverged, "ratings", "the decomposition is not finite: ratings too large");
+  }
+
+  // F ~ Q B^T with B = V S W^T: users get (Q W) sqrt(S), items V sqrt(S) = (B W) / sqrt(S).
+  [[gnu::noinline]] void fill_factor(std::uint32_t f, const Panel& q, const Panel& b, const SymmetricEigen& eigen) {
+    const double singular = std::sqrt(std::max(eigen.value(f), 0.0));
+    model_.singular_values.push_back(static_cast<float>(singular));
+    if (!(singular > std::sqrt(std::max(eigen.value(0), 0.0)) * 1e-7)) return;  // noise: zeros
+    std::vector<double> w(width_);
+    for (std::size_t j = 0; j < width_; ++j) w[j] = eigen.vector(j, f);
+    const double root = std::sqrt(singular);
+    // Both signs are right; the item's largest entry is made positive, so that every machine agrees.
+    double largest = 0;
+    for (std::size_t item = 0; item < b.rows(); ++item) {
+      const double x = product(b.row(item), w);
+      if (std::abs(x) > std::abs(largest)) largest = x;
+    }
+    const double sign = largest < 0 ? -1 : 1;
+    for (std::size_t user = 0; user < q.rows(); ++user) {
+      model_.user_factors.row(user)[f] = static_cast<float>(sign * root * product(q.row(user), w));
+    }
+    for (std::size_t item = 0; item < b.rows(); ++item) {
+      model_.item_factors.row(item)[f] = static_cast<float>(sign / root * product(b.row(item), w));
     }
   }
 
-  static void write_column(const Eigen::VectorXd& values, Matrix& matrix, Index column) {
-    for (Index r = 0; r < values.size(); ++r) {
-      matrix.row(static_cast<std::size_t>(r))[column] = static_cast<float>(values[r]);
-    }
+  [[gnu::noinline]] static double product(const double* row, const std::vector<double>& w) {
+    double sum = 0;
+    for (std::size_t j = 0; j < w.size(); ++j) sum += row[j] * w[j];
+    return sum;
   }
 
   void add_squared_errors(std::uint32_t user, double& squared) const {
@@ -237,8 +290,9 @@ class Svd final : public Trainer {
 
   SvdOptions options_;
   std::shared_ptr<const Interactions> data_;
-  Index rank_ = 0, width_ = 0;  // singular vectors kept, and worked with
+  std::uint32_t rank_ = 0, width_ = 0;  // singular vectors kept, and worked with
   std::vector<double> user_fill_, item_fill_;
+  bool complete_ = false;
   MatrixFactorization model_;
 };
 
@@ -249,7 +303,7 @@ void SvdOptions::validate() const {
   require_range<std::uint32_t>(oversampling, 0, 1024, "oversampling");
   require_range<std::uint32_t>(power_iterations, 0, 100, "powerIterations");
   if (!std::isfinite(fill_value)) {
-    throw Error(ErrorCode::not_finite, "fill", "fill must be finite; got " + show(fill_value));
+    fail(ErrorCode::not_finite, "fill", {"fill must be finite; got ", fill_value});
   }
   validate_value_range(value_range);
 }

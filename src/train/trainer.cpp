@@ -1,18 +1,14 @@
 #include "train/trainer.h"
 
-#include <chrono>
-
 namespace featherfm {
 
-StepReport Trainer::step(double budget_milliseconds) {
-  using Clock = std::chrono::steady_clock;
-  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                      std::chrono::duration<double, std::milli>(budget_milliseconds));
+StepReport Trainer::step(double budget_milliseconds, Clock now) {
+  const double end = now() + budget_milliseconds;
   if (!work_.begun()) work_ = train();
   finished_epoch_.reset();
   while (!work_.done()) {
     work_.resume();
-    if (finished_epoch_ || Clock::now() >= end) break;
+    if (finished_epoch_ || now() >= end) break;
   }
   StepReport report;
   report.done = work_.done();

@@ -36,6 +36,11 @@ struct StepReport {
   std::optional<EpochLosses> finished_epoch;
 };
 
+// Milliseconds since any fixed moment. A parameter, because the standard library's clock brings its error messages into
+// the WebAssembly file and a browser has its own.
+using Clock = double (*)();
+double steady_milliseconds();
+
 struct Pause {};
 
 // The coroutine behind a trainer.
@@ -84,7 +89,7 @@ class Trainer {
 
   // Works for about `budget_milliseconds`, or to the end of the epoch. Throws Error{diverged} when parameters or losses
   // stop being finite; model() then still gives the last good epoch.
-  StepReport step(double budget_milliseconds);
+  StepReport step(double budget_milliseconds, Clock now = steady_milliseconds);
 
   // The model of the best epoch so far by validation loss; of the last one without validation. The starting point before
   // the first epoch is finished.

@@ -1,0 +1,346 @@
+#include "io/model_file.h"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <limits>
+#include <list>
+#include <string>
+#include <vector>
+
+#include "rank/fold_in.h"
+#include "support.h"
+#include "train/mf_als.h"
+#include "train/mf_sgd.h"
+#include "train/svd.h"
+
+using namespace featherfm;
+using namespace featherfm::testing;
+
+namespace {
+
+constexpr const char* refused = "MALFORMED_FILE bytes";
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+// The tensors of a model file, to leave out, replace and damage before the file is written: 3 users, 2 items, 2 factors.
+class Draft {
+ public:
+  Draft() {
+    floats("user_factors", {3, 2}, {1, 2, 3, 4, 5, 6});
+    floats("item_factors", {2, 2}, {0.5f, -1, 2, 0.25f});
+  }
+
+  Draft& floats(const std::string& name, std::vector<std::uint64_t> shape, std::vector<float> values) {
+    const auto& kept = floats_.emplace_back(std::move(values));
+    content_.tensors[name] = {"F32", std::move(shape), std::as_bytes(std::span(kept))};
+    return *this;
+  }
+  Draft& indices(const std::string& name, Indices values) {
+    const auto& kept = indices_.emplace_back(std::move(values));
+    content_.tensors[name] = {"U32", {kept.size()}, std::as_bytes(std::span(kept))};
+    return *this;
+  }
+  Draft& metadata(const std::string& key, const std::string& value) {
+    content_.metadata[key] = value;
+    return *this;
+  }
+  Draft& without(const std::string& name) {
+    content_.tensors.erase(name);
+    return *this;
+  }
+  Draft& dtype(const std::string& name, const std::string& dtype) {
+    content_.tensors[name].dtype = dtype;
+    return *this;
+  }
+  Draft& shape(const std::string& name, std::vector<std::uint64_t> shape) {
+    content_.tensors[name].shape = std::move(shape);
+    return *this;
+  }
+
+  ModelFile read() const { return read_model(write_safetensors(content_)); }
+  std::string outcome() const {
+    return error_of([this] { read(); });
+  }
+
+ private:
+  std::list<std::vector<float>> floats_;  // a list, so that what tensors point to stays where it is
+  std::list<Indices> indices_;
+  TensorFile content_;
+};
+
+// Every kind of tensor in it; ids of odd lengths, so that the tensors behind them lie at odd addresses.
+ModelFile full_model() {
+  ModelFile file;
+  file.model = random_model(7, 5, 3, 1);
+  file.seen = SeenItems(interactions(7, 5, {{0, 1}, {0, 4}, {3, 2}, {6, 0}}));
+  file.user_ids = R"(["ann","bob",3])";
+  file.item_ids = R"(["x"])";
+  file.options = R"({"model":"mf","seed":1})";
+  return file;
+}
+
+void check_same(const ModelFile& a, const ModelFile& b) {
+  CHECK(a.family == b.family);
+  CHECK(a.options == b.options);
+  CHECK(a.user_ids == b.user_ids);
+  CHECK(a.item_ids == b.item_ids);
+  CHECK(a.seen.offsets == b.seen.offsets);
+  CHECK(a.seen.items == b.seen.items);
+  CHECK(parameters(a.model) == parameters(b.model));
+  CHECK(a.model.factors() == b.model.factors());
+  CHECK(a.model.link == b.model.link);
+  CHECK(a.model.range.low == b.model.range.low);
+  CHECK(a.model.range.high == b.model.range.high);
+  CHECK(a.model.fold_in.regularization == b.model.fold_in.regularization);
+  CHECK(a.model.fold_in.bias_regularization == b.model.fold_in.bias_regularization);
+  CHECK(a.model.fold_in.frequency_scaling == b.model.fold_in.frequency_scaling);
+  CHECK(a.model.fold_in.user_bias == b.model.fold_in.user_bias);
+  CHECK(a.model.fold_in.fill == b.model.fold_in.fill);
+  CHECK(a.model.fold_in.item_fill == b.model.fold_in.item_fill);
+}
+
+ModelFile written_and_read(const ModelFile& file) { return read_model(write_model(file)); }
+
+MatrixFactorization decomposed(Fill fill) {
+  SvdOptions options;
+  options.fill = fill;
+  options.factors = 4;
+  const auto trainer = make_svd(options, shared_data(12, 10, synthetic_ratings(12, 10, 70, 2)));
+  run(*trainer);
+  return trainer->model();
+}
+
+}  // namespace
+
+TEST_CASE("a model is read back as it was written, bit for bit") {
+  const ModelFile file = full_model();
+  check_same(file, written_and_read(file));
+  CHECK(write_model(written_and_read(file)) == write_model(file));
+}
+
+TEST_CASE("a logistic model keeps its link and its rule for new users") {
+  ModelFile file = full_model();
+  file.model.link = Link::logistic;
+  file.model.fold_in.user_bias = false;
+  check_same(file, written_and_read(file));
+}
+
+TEST_CASE("a decomposition keeps its fill and singular values") {
+  for (const Fill fill : {Fill::global_mean, Fill::user_mean, Fill::item_mean}) {
+    ModelFile file;
+    file.family = "svd";
+    file.model = decomposed(fill);
+    check_same(file, written_and_read(file));
+  }
+}
+
+TEST_CASE("popularity, a model without factors, can be kept") {
+  ModelFile file;
+  file.family = "popularity";
+  file.model = popularity(interactions(3, 4, {{0, 1}, {1, 1}, {2, 3}}));
+  check_same(file, written_and_read(file));
+}
+
+TEST_CASE("a model of nobody and nothing can be kept") {
+  ModelFile file;
+  file.model = MatrixFactorization(0, 0, 0);
+  CHECK(written_and_read(file).model.users() == 0);
+}
+
+TEST_CASE("two matrices are enough for a model") {
+  const ModelFile file = Draft().read();
+  CHECK(file.family == "mf");
+  CHECK(file.options == "{}");
+  CHECK(file.user_ids.empty());
+  CHECK(file.seen.offsets == Indices{0});
+  const MatrixFactorization& model = file.model;
+  CHECK(model.users() == 3);
+  CHECK(model.items() == 2);
+  CHECK(model.factors() == 2);
+  CHECK(model.user_factors.row(1)[1] == 4);
+  CHECK(model.item_factors.row(0)[1] == -1);
+  CHECK(model.user_biases == std::vector<float>(3));
+  CHECK(model.item_biases == std::vector<float>(2));
+  CHECK(model.global_bias == 0);
+  CHECK(model.range.low == -std::numeric_limits<float>::max());
+  CHECK(model.range.high == std::numeric_limits<float>::max());
+  CHECK(model.link == Link::identity);
+  CHECK(model.fold_in.regularization == 0.1f);
+  CHECK(model.fold_in.bias_regularization == 0.1f);
+  CHECK(model.fold_in.frequency_scaling == 1);
+  CHECK(model.fold_in.fill == FoldInRule::Fill::none);
+  CHECK(model.singular_values.empty());
+}
+
+TEST_CASE("each optional tensor may be missing alone") {
+  const std::vector<std::byte> bytes = write_model(full_model());
+  const TensorFile all = read_safetensors(bytes);
+  for (const auto& [name, tensor] : all.tensors) {
+    TensorFile fewer = all;
+    fewer.tensors.erase(name);
+    const std::string outcome = error_of([&] { read_model(write_safetensors(fewer)); });
+    const bool needed = name == "user_factors" || name == "item_factors" || name.starts_with("seen");
+    CAPTURE(name);
+    CHECK(outcome == (needed ? refused : "nothing"));
+  }
+}
+
+TEST_CASE("unknown tensors and metadata are passed over") {
+  CHECK(Draft().floats("novelty", {3}, {1, not_a_number, 3}).metadata("author", "me").outcome() ==
+        "nothing");
+}
+
+TEST_CASE("matrices of the wrong kind are refused") {
+  CHECK(Draft().without("user_factors").outcome() == refused);
+  CHECK(Draft().without("item_factors").outcome() == refused);
+  CHECK(Draft().dtype("user_factors", "I32").outcome() == refused);
+  CHECK(Draft().dtype("item_factors", "F64").shape("item_factors", {1, 2}).outcome() == refused);
+  CHECK(Draft().shape("user_factors", {6}).outcome() == refused);
+  CHECK(Draft().shape("user_factors", {3, 2, 1}).outcome() == refused);
+  CHECK(Draft().shape("user_factors", {2, 3}).outcome() == refused);  // 3 factors here, 2 there
+}
+
+TEST_CASE("a matrix without columns cannot claim rows without end") {
+  CHECK(Draft().floats("user_factors", {std::uint64_t{1} << 40, 0}, {}).outcome() == refused);
+  CHECK(Draft().floats("user_factors", {std::uint64_t{1} << 32, 0}, {}).outcome() == refused);
+  CHECK(Draft().floats("item_factors", {0, std::uint64_t{1} << 40}, {}).outcome() == refused);
+}
+
+TEST_CASE("a small file cannot claim millions of users") {
+  CHECK(Draft()
+            .floats("user_factors", {40'000'000, 0}, {})
+            .floats("item_factors", {2, 0}, {})
+            .outcome() == refused);
+}
+
+TEST_CASE("lists of the wrong length or kind are refused") {
+  for (const char* name : {"user_biases", "item_biases", "global_bias", "value_range", "fold_in"}) {
+    CAPTURE(name);
+    CHECK(Draft().floats(name, {7}, std::vector<float>(7)).outcome() == refused);
+    CHECK(Draft().floats(name, {0}, {}).outcome() == refused);
+    CHECK(Draft().floats(name, {1, 1}, {0}).outcome() == refused);
+    CHECK(Draft().indices(name, {1, 1, 1}).outcome() == refused);
+  }
+  CHECK(Draft().metadata("family", "svd").floats("singular_values", {3}, {3, 2, 1}).outcome() == refused);
+  CHECK(Draft().floats("user_ids", {1}, {0}).outcome() == refused);
+  CHECK(Draft().floats("item_ids", {1}, {0}).outcome() == refused);
+}
+
+TEST_CASE("numbers that are not finite are refused wherever they stand") {
+  for (const float bad : {not_a_number, infinity, -infinity}) {
+    CHECK(Draft().floats("user_factors", {3, 2}, {1, 2, 3, 4, 5, bad}).outcome() == refused);
+    CHECK(Draft().floats("item_factors", {2, 2}, {bad, 2, 3, 4}).outcome() == refused);
+    CHECK(Draft().floats("user_biases", {3}, {0, bad, 0}).outcome() == refused);
+    CHECK(Draft().floats("item_biases", {2}, {0, bad}).outcome() == refused);
+    CHECK(Draft().floats("global_bias", {1}, {bad}).outcome() == refused);
+    CHECK(Draft().floats("value_range", {2}, {0, bad}).outcome() == refused);
+    CHECK(Draft().floats("fold_in", {3}, {bad, 0, 0}).outcome() == refused);
+  }
+}
+
+TEST_CASE("settings out of range are refused") {
+  CHECK(Draft().floats("value_range", {2}, {5, 1}).outcome() == refused);
+  CHECK(Draft().floats("fold_in", {3}, {-1, 0, 1}).outcome() == refused);
+  CHECK(Draft().floats("fold_in", {3}, {0, -1, 1}).outcome() == refused);
+  CHECK(Draft().floats("fold_in", {3}, {0, 0, 1.5f}).outcome() == refused);
+  CHECK(Draft().floats("fold_in", {3}, {0, 0, -0.5f}).outcome() == refused);
+}
+
+TEST_CASE("metadata that this version does not know is refused") {
+  CHECK(Draft().metadata("format_version", "1").outcome() == "nothing");
+  CHECK(Draft().metadata("format_version", "2").outcome() == refused);
+  CHECK(Draft().metadata("format_version", "").outcome() == refused);
+  CHECK(Draft().metadata("family", "fm").outcome() == refused);
+  CHECK(Draft().metadata("link", "probit").outcome() == refused);
+  CHECK(Draft().metadata("user_bias", "yes").outcome() == refused);
+  CHECK(Draft().metadata("fill", "zeros").outcome() == refused);
+}
+
+TEST_CASE("the logistic link needs a range that has room") {
+  CHECK(Draft().metadata("link", "logistic").outcome() == refused);
+  CHECK(Draft().metadata("link", "logistic").floats("value_range", {2}, {1, 5}).outcome() == "nothing");
+  CHECK(Draft().metadata("link", "logistic").floats("value_range", {2}, {-3e38f, 3e38f}).outcome() == refused);
+}
+
+TEST_CASE("the logistic link is refused a range of a single value, which maps nothing") {
+  // (value - low) / (high - low) would be NaN for every new user's rating.
+  CHECK(Draft().metadata("link", "logistic").floats("value_range", {2}, {3, 3}).outcome() == refused);
+}
+
+TEST_CASE("a filled matrix needs its fill and has no user bias") {
+  const auto filled = [] {
+    return Draft().metadata("fill", "per_item").metadata("user_bias", "false");
+  };
+  CHECK(filled().outcome() == refused);
+  CHECK(filled().floats("item_fill", {2}, {3, 4}).outcome() == "nothing");
+  CHECK(filled().floats("item_fill", {3}, {3, 4, 5}).outcome() == refused);
+  CHECK(filled().floats("item_fill", {2}, {3, not_a_number}).outcome() == refused);
+  CHECK(filled().floats("item_fill", {2}, {3, 4}).metadata("user_bias", "true").outcome() == refused);
+  CHECK(Draft().metadata("fill", "user_mean").metadata("user_bias", "false").outcome() == "nothing");
+  CHECK(Draft().metadata("fill", "user_mean").outcome() == refused);
+}
+
+TEST_CASE("seen items that do not fit are refused") {
+  const auto seen = [](Indices offsets, Indices items) {
+    return Draft().indices("seen_offsets", std::move(offsets)).indices("seen_items", std::move(items)).outcome();
+  };
+  CHECK(seen({0, 1, 1, 2}, {0, 1}) == "nothing");
+  CHECK(seen({0, 0, 0, 0}, {}) == "nothing");
+  CHECK(seen({0, 1, 2}, {0, 1}) == refused);
+  CHECK(seen({}, {}) == refused);
+  CHECK(seen({0, 2, 1, 2}, {0, 1}) == refused);
+  CHECK(seen({1, 1, 1, 2}, {0, 1}) == refused);
+  CHECK(seen({0, 1, 1, 3}, {0, 1}) == refused);
+  CHECK(seen({0, 1, 1, 1}, {0, 1}) == refused);
+  CHECK(seen({0, 1, 1, 0xffffffff}, {0, 1}) == refused);
+  CHECK(seen({0, 1, 1, 2}, {0, 2}) == refused);
+  CHECK(Draft().indices("seen_offsets", {0, 0, 0, 0}).outcome() == refused);
+  CHECK(Draft().indices("seen_items", {0}).outcome() == refused);
+  CHECK(Draft().floats("seen_offsets", {4}, {0, 0, 0, 0}).indices("seen_items", {}).outcome() == refused);
+}
+
+TEST_CASE("a model of any trainer can be written and read, also one that another trainer continued") {
+  const auto data = shared_data(12, 10, synthetic_ratings(12, 10, 70, 2));
+  MfSgdOptions sgd;
+  sgd.factors = 4;
+  MfOptions als;
+  als.factors = 4;
+  for (const bool from_svd : {false, true}) {
+    std::optional<MatrixFactorization> start;
+    if (from_svd) start = decomposed(Fill::item_mean);
+    for (const bool by_als : {false, true}) {
+      const auto trainer =
+          by_als ? make_mf_als(als, data, nullptr, start) : make_mf_sgd(sgd, data, nullptr, start);
+      run(*trainer);
+      CAPTURE(from_svd, by_als);
+      CHECK(error_of([&] { written_and_read({"mf", "{}", trainer->model(), {}, "", ""}); }) == "nothing");
+    }
+  }
+}
+
+TEST_CASE("random damage to a model file never does more than being refused") {
+  const std::vector<std::byte> file = write_model(full_model());
+  Random random(77);
+  int accepted = 0;
+  for (int round = 0; round < 3000; ++round) {
+    auto damaged = file;
+    for (std::uint32_t strokes = 1 + random.below(3); strokes > 0; --strokes) {
+      damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] =
+          static_cast<std::byte>(random.below(2) == 0 ? '0' + random.below(10) : random.below(256));
+    }
+    try {
+      const ModelFile read = read_model(damaged);
+      ++accepted;
+      REQUIRE(read.model.all_finite());
+      const Towers towers = read.model.towers();
+      REQUIRE(towers.users.rows() == read.model.users());
+      const std::uint32_t items[] = {0};
+      const float values[] = {std::clamp(3.0f, read.model.range.low, read.model.range.high)};
+      if (read.model.items() > 0) FoldIn(towers).fold({items, values, {}});
+    } catch (const Error& error) {
+      REQUIRE(error.code() == ErrorCode::malformed_file);
+    }
+  }
+  CHECK(accepted > 100);  // damage within the numbers alone leaves a model
+}

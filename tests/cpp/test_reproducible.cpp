@@ -1,0 +1,161 @@
+// The same seed and data give the same bits on every machine and target. The constants below were computed once by this
+// test; native and WebAssembly builds have to agree on them. A change of any of them means that models trained before and
+// after it differ: change them only on purpose.
+#include <bit>
+#include <catch2/catch_test_macros.hpp>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "rank/fold_in.h"
+#include "support.h"
+#include "train/mf_als.h"
+#include "train/mf_sgd.h"
+#include "train/svd.h"
+
+using namespace featherfm;
+using namespace featherfm::testing;
+
+namespace {
+
+// FNV-1a over the bits.
+class Hash {
+ public:
+  Hash& add(std::uint64_t word) {
+    for (int k = 0; k < 8; ++k) {
+      hash_ = (hash_ ^ (word >> (8 * k) & 0xff)) * 0x100000001b3u;
+    }
+    return *this;
+  }
+  Hash& add(std::span<const float> values) {
+    for (const float value : values) add(std::bit_cast<std::uint32_t>(value));
+    return *this;
+  }
+  std::uint64_t value() const { return hash_; }
+
+ private:
+  std::uint64_t hash_ = 0xcbf29ce484222325u;
+};
+
+std::uint64_t hash_of(Trainer& trainer) {
+  Hash hash;
+  for (const EpochLosses& epoch : run(trainer)) {
+    hash.add(std::bit_cast<std::uint64_t>(epoch.train.loss));
+    if (epoch.validation) hash.add(std::bit_cast<std::uint64_t>(epoch.validation->loss));
+  }
+  return hash.add(parameters(trainer.model())).value();
+}
+
+SharedSplit fixed_data() {
+  const Interactions data = interactions(80, 60, synthetic_ratings(80, 60, 1500, 77));
+  auto [train, test] = split_at(data, random_test(data, 0.2, 3));
+  return {shared(std::move(train)), shared(std::move(test))};
+}
+
+MfSgdOptions sgd_options(Optimizer optimizer, Loss loss) {
+  MfSgdOptions options;
+  options.optimizer = optimizer;
+  options.loss = loss;
+  options.factors = 10;
+  options.epochs = 8;
+  options.learning_rate = 0.03f;
+  options.learning_rate_decay = 0.9f;
+  options.frequency_scaling = 0.5f;
+  options.value_range = ValueRange{1, 5};
+  return options;
+}
+
+std::uint64_t hash_of_sgd(Optimizer optimizer, Loss loss) {
+  const auto [train, test] = fixed_data();
+  return hash_of(*make_mf_sgd(sgd_options(optimizer, loss), train, test));
+}
+
+}  // namespace
+
+TEST_CASE("random draws give the same bits everywhere") {
+  Random random(12345);
+  Hash hash;
+  for (int k = 0; k < 5000; ++k) {
+    hash.add(random.bits());
+    hash.add(std::bit_cast<std::uint64_t>(random.uniform()));
+    hash.add(std::bit_cast<std::uint64_t>(random.normal()));
+    hash.add(random.below(1000));
+  }
+  CHECK(hash.value() == 0x54b90cb465b458d9u);
+}
+
+TEST_CASE("elementary functions give the same bits everywhere") {
+  Hash hash;
+  for (int k = -3000; k <= 3000; ++k) {
+    const double x = k * 0.0317;
+    hash.add(std::bit_cast<std::uint64_t>(portable_exp(x)));
+    hash.add(std::bit_cast<std::uint64_t>(portable_log(x * x + 0.001)));
+    hash.add(std::bit_cast<std::uint64_t>(softplus(x)));
+    hash.add(std::bit_cast<std::uint32_t>(scalar::sigmoid1(static_cast<float>(x))));
+  }
+  CHECK(hash.value() == 0x9f92bd6435d06712u);
+}
+
+TEST_CASE("splits give the same bits everywhere") {
+  const Interactions data = interactions(80, 60, synthetic_ratings(80, 60, 1500, 77));
+  Hash hash;
+  for (const Positions& test : {random_test(data, 0.3, 5), user_random_test(data, 0.3, 5)}) {
+    for (const std::uint32_t position : test) hash.add(position);
+  }
+  CHECK(hash.value() == 0xebdb879cdfc34c93u);
+}
+
+TEST_CASE("SGD gives the same bits everywhere") {
+  CHECK(hash_of_sgd(Optimizer::sgd, Loss::squared) == 0x8e70732ea2fde4dcu);
+  CHECK(hash_of_sgd(Optimizer::sgd, Loss::logistic) == 0xd6306768443a684bu);
+}
+
+TEST_CASE("AdaGrad gives the same bits everywhere") {
+  CHECK(hash_of_sgd(Optimizer::adagrad, Loss::squared) == 0x79fa86aef8d20dafu);
+  CHECK(hash_of_sgd(Optimizer::adagrad, Loss::logistic) == 0x7867cf02cf2b7e2fu);
+}
+
+TEST_CASE("Adam gives the same bits everywhere") {
+  CHECK(hash_of_sgd(Optimizer::adam, Loss::squared) == 0xaf7e7ff431a1c5f4u);
+  CHECK(hash_of_sgd(Optimizer::adam, Loss::logistic) == 0xe56c4615095025fau);
+}
+
+TEST_CASE("ALS gives the same bits everywhere") {
+  const auto [train, test] = fixed_data();
+  MfOptions options;
+  options.epochs = 4;
+  options.frequency_scaling = 0.5f;
+  std::uint64_t hashes[3];
+  for (int k = 0; k < 3; ++k) {
+    options.factors = static_cast<std::uint32_t>(7 + 30 * k);  // also more than a panel of the matrix products
+    hashes[k] = hash_of(*make_mf_als(options, train, test));
+  }
+  CHECK(hashes[0] == 0x389bc868b4b5dee6u);
+  CHECK(hashes[1] == 0x392e54c119601f36u);
+  CHECK(hashes[2] == 0x048d9f6c6367bf72u);
+}
+
+TEST_CASE("the decomposition gives the same bits everywhere") {
+  const auto [train, test] = fixed_data();
+  for (const auto& [fill, expected] : {std::pair<Fill, std::uint64_t>{Fill::item_mean, 0xec3dd2006d139fdcu},
+                                       {Fill::user_mean, 0x014538935e970ca0u}}) {
+    SvdOptions options;
+    options.fill = fill;
+    options.factors = 9;
+    CHECK(hash_of(*make_svd(options, train)) == expected);
+  }
+}
+
+TEST_CASE("folding in gives the same bits everywhere") {
+  const std::uint32_t items[] = {3, 14, 15, 9, 26, 5, 35};
+  const float values[] = {3, 1, 4, 1, 5, 2, 3};
+  Hash hash;
+  for (const Link link : {Link::identity, Link::logistic}) {
+    MatrixFactorization model = random_model(2, 40, 13, 8);
+    model.link = link;
+    const Towers towers = model.towers();
+    const FoldedUser user = FoldIn(towers).fold({items, values, {}});
+    hash.add(user.vector).add(std::bit_cast<std::uint32_t>(user.bias));
+  }
+  CHECK(hash.value() == 0xdedee98b07d2bea8u);
+}

@@ -1,0 +1,220 @@
+/**
+ * The state of the page and everything that changes it. The views follow the signals and call the methods; they do not
+ * know each other.
+ */
+import { ClosedError, FeatherClient, WorkerError, type RemoteDataset } from "featherfm/client";
+import type { EpochReport } from "featherfm";
+import { Films } from "./data/films.js";
+import { Reader } from "./data/reader.js";
+import type { RatingTable } from "./data/table.js";
+import { relevantFrom, type Scale } from "./scale.js";
+import { fit, measure, type Scores, type Trained } from "./train/run.js";
+import type { Settings } from "./train/settings.js";
+import { Signal } from "./ui/signal.js";
+
+/** A data set with the model in use on it. A new one takes its place at every change, so that a change can be undone. */
+export interface Session {
+  readonly table: RatingTable;
+  readonly films: Films;
+  readonly dataset: RemoteDataset;
+  readonly scale: Scale;
+  readonly trained: Trained | null;
+}
+
+/** A training run under way. */
+export interface Run {
+  readonly settings: Settings;
+  readonly reports: readonly EpochReport[];
+  readonly epoch: number;
+  readonly fraction: number;
+  readonly elapsedMs: number;
+}
+
+export class App {
+  readonly session = new Signal<Session | null>(null);
+  readonly run = new Signal<Run | null>(null);
+  readonly scores = new Signal<Scores>({});
+  readonly reader = new Reader();
+  #client = new FeatherClient();
+  #previous: { session: Session; scores: Scores } | null = null;
+  #abort: AbortController | null = null;
+
+  async ready(): Promise<string> {
+    return (await this.#client.ready()).version;
+  }
+
+  /** Takes the table into use. What was there before stays until this has worked, and can be brought back after. */
+  async useTable(table: RatingTable): Promise<void> {
+    this.cancel();
+    const dataset = await this.#load(table);
+    const [low, high] = dataset.ratingRange;
+    this.#replace({ table, films: new Films(table), dataset, scale: { low, high }, trained: null });
+  }
+
+  /** Trains and measures. Rejects when training fails or is cancelled; the model before it then stays in use. */
+  async train(settings: Settings): Promise<void> {
+    const session = this.session.value;
+    if (session === null) return;
+    this.cancel();
+    const abort = new AbortController();
+    this.#abort = abort;
+    const show = (change: Partial<Run>) => {
+      if (this.#abort === abort && this.run.value !== null)
+        this.run.set({ ...this.run.value, ...change });
+    };
+    this.run.set({ settings, reports: [], epoch: 0, fraction: 0, elapsedMs: 0 });
+    try {
+      const { trained, train } = await fit(this.#client, session.dataset, session.table, settings, {
+        onEpoch: (report) => {
+          show({ reports: [...(this.run.value?.reports ?? []), report] });
+        },
+        onProgress: ({ epoch, fraction, elapsedMs }) => {
+          show({ epoch, fraction, elapsedMs });
+        },
+        signal: abort.signal,
+      });
+      if (abort.signal.aborted) {
+        trained.model.close();
+        trained.test?.close();
+        train.close();
+        abort.signal.throwIfAborted();
+      }
+      const next = { ...session, trained };
+      this.#replace(next);
+      void this.#measure(next, trained, train);
+    } catch (error) {
+      await this.#restartAfter(error);
+      throw error;
+    } finally {
+      // Another run may have begun meanwhile, and the signals are its own.
+      if (this.#abort === abort) {
+        this.#abort = null;
+        this.run.set(null);
+      }
+    }
+  }
+
+  cancel(): void {
+    this.#abort?.abort();
+  }
+
+  /** A saved model, for the data set in use. Throws with a message for the visitor when it belongs to another one. */
+  async useModelFile(name: string, bytes: Uint8Array): Promise<void> {
+    const session = this.session.value;
+    if (session === null) return;
+    const model = await this.#client.loadModel(bytes);
+    try {
+      await checkSameIds(model, session);
+    } catch (error) {
+      model.close();
+      throw error;
+    }
+    this.cancel();
+    const origin = { by: "file", name } as const;
+    this.#replace({
+      ...session,
+      trained: { model, test: null, trainCount: 0, testCount: 0, origin },
+    });
+  }
+
+  /** Back to what the last change replaced; called again, forward to it. */
+  undo(): void {
+    const previous = this.#previous;
+    const session = this.session.value;
+    if (previous === null || session === null) return;
+    this.cancel();
+    this.#previous = { session, scores: this.scores.value };
+    this.session.set(previous.session);
+    this.scores.set(previous.scores);
+  }
+
+  async memoryBytes(): Promise<number> {
+    return this.#client.memoryBytes();
+  }
+
+  #load(table: RatingTable): Promise<RemoteDataset> {
+    const { users, items, ratings, timestamps } = table;
+    return this.#client.dataset({
+      users,
+      items,
+      ratings,
+      ...(timestamps === null ? {} : { timestamps }),
+    });
+  }
+
+  async #measure(session: Session, trained: Trained, train: RemoteDataset): Promise<void> {
+    try {
+      await measure(
+        this.#client,
+        trained,
+        train,
+        relevantFrom(session.scale),
+        (contestant, figures) => {
+          if (this.session.value === session)
+            this.scores.set({ ...this.scores.value, [contestant]: figures });
+        },
+      );
+    } catch (error) {
+      // A model that was replaced twice meanwhile is closed, and its figures are no longer wanted.
+      if (!(error instanceof ClosedError)) throw error;
+    } finally {
+      train.close();
+    }
+  }
+
+  #replace(session: Session): void {
+    const current = this.session.value;
+    // The first training belongs to the loading of its data: to undo that is to go back before both.
+    const completes =
+      current !== null && current.table === session.table && current.trained === null;
+    const dropped = completes ? current : this.#previous?.session;
+    if (!completes) {
+      this.#previous = current === null ? null : { session: current, scores: this.scores.value };
+    }
+    this.scores.set({});
+    this.session.set(session);
+    if (dropped !== undefined) release(dropped, [session, this.#previous?.session ?? null]);
+  }
+
+  /** The worker is gone, and with it all that it held: a new one is started with the same ratings. */
+  async #restartAfter(error: unknown): Promise<void> {
+    if (!(error instanceof WorkerError)) return;
+    const session = this.session.value;
+    this.#client.close();
+    this.#client = new FeatherClient();
+    this.#previous = null;
+    if (session === null) return;
+    const dataset = await this.#load(session.table);
+    this.session.set({ ...session, dataset, trained: null });
+  }
+}
+
+/** Frees what a session held and none of the others still uses. */
+function release(session: Session, inUse: (Session | null)[]): void {
+  const used = new Set<unknown>(
+    inUse.flatMap((one) => [one?.dataset, one?.trained?.model, one?.trained?.test]),
+  );
+  for (const held of [session.dataset, session.trained?.model, session.trained?.test]) {
+    if (held != null && !used.has(held)) held.close();
+  }
+}
+
+async function checkSameIds(model: Trained["model"], { dataset, table }: Session): Promise<void> {
+  const [modelItems, modelUsers, items, users] = await Promise.all([
+    model.itemIds(), model.userIds(), dataset.itemIds(), dataset.userIds(),
+  ]); // prettier-ignore
+  const unknownItems = missing(modelItems, items);
+  const unknownUsers = missing(modelUsers, users);
+  const absent = missing(items, modelItems) + missing(users, modelUsers);
+  if (unknownItems + unknownUsers + absent === 0) return;
+  throw new Error(
+    `This model was trained on other data than ${table.name}: it knows ${modelItems.length} films and ` +
+      `${modelUsers.length} people, of whom ${unknownItems} films and ${unknownUsers} people do not occur here. ` +
+      `Load the data it was trained on first. The model in use stays.`,
+  );
+}
+
+function missing(ids: readonly (string | number)[], from: readonly (string | number)[]): number {
+  const known = new Set(from);
+  return ids.filter((id) => !known.has(id)).length;
+}

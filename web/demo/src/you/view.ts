@@ -1,0 +1,250 @@
+/** The section "You": rate films, see what follows from it, take the ratings along or throw them away. */
+import type { App, Session } from "../app.js";
+import type { Film } from "../data/table.js";
+import { fromStars, toStars } from "../scale.js";
+import { announce, byId, download, h, icon, plural, replace } from "../ui/dom.js";
+import { combobox } from "../ui/combobox.js";
+import { emptyRow, filmRow, fullTitle } from "../ui/film-row.js";
+import { setStars, starControl, starRow } from "../ui/stars.js";
+import { toast } from "../ui/toast.js";
+import { Profile, ratingsFromJson, type OwnRating } from "./profile.js";
+
+export interface YouView {
+  /** Ratings exported before. Trouble is shown on the page. */
+  importFile: (file: File) => Promise<void>;
+}
+
+/** Rows of the list of films to rate. */
+const offered = 10;
+
+export async function mountYou(app: App): Promise<YouView> {
+  const profile = new Profile();
+  const problem = byId("you-problem");
+  const file = byId<HTMLInputElement>("ratings-file");
+  let toRate: Film[] = [];
+  let page = 0;
+  let request = 0;
+
+  if (!(await profile.restore())) {
+    problem.textContent =
+      "This browser stores nothing for this page: your ratings last until the tab is closed.";
+  }
+
+  combobox({
+    input: byId<HTMLInputElement>("film-search"),
+    list: byId("film-list"),
+    suggest: (typed) =>
+      (app.session.value?.films.search(typed, 8) ?? []).map((film) => ({
+        film,
+        label: film.title,
+        note: String(film.year ?? ""),
+      })),
+    choose: ({ film }) => {
+      toRate = [film, ...toRate.filter(({ id }) => id !== film.id)].slice(0, offered);
+      showToRate();
+      byId("rate-list").querySelector<HTMLInputElement>("input:checked, input")?.focus();
+    },
+  });
+  byId("other-films").addEventListener("click", () => {
+    page++;
+    offerFilms();
+    announce("Other films to rate are listed.");
+  });
+
+  byId("export-ratings").addEventListener("click", () => {
+    download("featherfm-ratings.json", "application/json", profile.toJson());
+  });
+  byId("import-ratings").addEventListener("click", () => {
+    file.click();
+  });
+  file.addEventListener("change", () => {
+    const chosen = file.files?.[0];
+    file.value = "";
+    if (chosen !== undefined) void importFile(chosen);
+  });
+  byId("delete-ratings").addEventListener("click", () => {
+    change([], `${plural(profile.ratings.value.length, "rating")} deleted.`);
+    byId("own-title").focus();
+  });
+
+  profile.ratings.follow(() => {
+    refresh();
+  });
+  app.session.follow((session, before) => {
+    byId<HTMLInputElement>("film-search").disabled = byId<HTMLButtonElement>(
+      "other-films",
+    ).disabled = session === null;
+    if (session !== null && (session.table !== before?.table || session === before)) {
+      page = 0;
+      offerFilms();
+    }
+    refresh();
+  });
+
+  return { importFile };
+
+  async function importFile(chosen: File): Promise<void> {
+    problem.textContent = "";
+    try {
+      const ratings = ratingsFromJson(chosen.name, await chosen.text());
+      change(ratings, `${plural(ratings.length, "rating")} imported.`);
+    } catch (error) {
+      problem.textContent = (error as Error).message;
+    }
+  }
+
+  /** Replaces the ratings in a way that can be taken back. */
+  function change(ratings: readonly OwnRating[], text: string): void {
+    const before = profile.ratings.value;
+    profile.replaceAll(ratings);
+    toast(text, {
+      run: () => {
+        profile.replaceAll(before);
+      },
+    });
+  }
+
+  /** The next films that most people know and that are not rated yet. */
+  function offerFilms(): void {
+    const films = app.session.value?.films;
+    if (films === undefined) return;
+    const open = films.byPopularity.filter((film) => profile.starsOf(film) === 0);
+    const start = open.length === 0 ? 0 : (page * offered) % open.length;
+    toRate = open.slice(start, start + offered);
+    showToRate();
+  }
+
+  function showToRate(): void {
+    replace(
+      byId("rate-list"),
+      ...toRate.map((film) =>
+        filmRow({
+          film,
+          side: starControl(fullTitle(film), profile.starsOf(film), (stars) => {
+            profile.rate(film, stars);
+          }),
+        }),
+      ),
+    );
+  }
+
+  function refresh(): void {
+    const session = app.session.value;
+    byId<HTMLButtonElement>("export-ratings").disabled = profile.ratings.value.length === 0;
+    byId<HTMLButtonElement>("delete-ratings").disabled = profile.ratings.value.length === 0;
+    if (session === null) return;
+    byId("rate-list")
+      .querySelectorAll("fieldset")
+      .forEach((field, k) => {
+        if (toRate[k] !== undefined) setStars(field, profile.starsOf(toRate[k]));
+      });
+    showOwn(session);
+    recommend(session).catch((error: unknown) => {
+      if (app.session.value === session) problem.textContent = (error as Error).message;
+    });
+  }
+
+  function showOwn({ films }: Session): void {
+    const { here, setAside } = profile.sort(films);
+    const list = byId("own-list");
+    // A star that is pressed here changes this very list: what stays the same is left alone, with its focus.
+    const shape = JSON.stringify([
+      here.map(({ film }) => film.id),
+      setAside.map(({ title }) => title),
+    ]);
+    if (list.dataset["shape"] === shape) {
+      list.querySelectorAll("fieldset").forEach((field, k) => {
+        setStars(field, here[k]?.stars ?? 0);
+      });
+      return;
+    }
+    list.dataset["shape"] = shape;
+    replace(
+      list,
+      ...here.map(({ film, stars }, k) =>
+        filmRow({
+          film,
+          side: h(
+            "div",
+            { class: "own-tools" },
+            starControl(fullTitle(film), stars, (changed) => {
+              profile.rate(film, changed);
+            }),
+            removeButton(film, k),
+          ),
+        }),
+      ),
+      setAside.length > 0 &&
+        h(
+          "li",
+          { class: "set-aside" },
+          h("b", {}, `${setAside.length} set aside: not in this data. `),
+          setAside.map(fullTitle).join(", "),
+        ),
+      here.length + setAside.length === 0 && emptyRow("What you rate is listed here"),
+    );
+  }
+
+  function removeButton(film: Film, position: number): HTMLButtonElement {
+    const remove = () => {
+      change(
+        profile.ratings.value.filter(
+          (rating) => app.session.value?.films.match(rating)?.id !== film.id,
+        ),
+        `Your rating of ${film.title} is deleted.`,
+      );
+      const left = byId("own-list").querySelectorAll<HTMLButtonElement>(".icon-button");
+      (left[Math.min(position, left.length - 1)] ?? byId("own-title")).focus();
+    };
+    const label = `Delete your rating of ${fullTitle(film)}`;
+    return h(
+      "button",
+      { type: "button", class: "icon-button", "aria-label": label, onclick: remove },
+      icon("close"),
+    );
+  }
+
+  async function recommend(session: Session): Promise<void> {
+    const mine = ++request;
+    const list = byId("for-you");
+    const { films, scale, trained } = session;
+    const { here } = profile.sort(films);
+    const show = (note: string, ...rows: HTMLLIElement[]) => {
+      byId("for-you-note").textContent = note;
+      replace(list, ...rows);
+    };
+    if (trained === null) {
+      show("", emptyRow("Train a model first"));
+      return;
+    }
+    if (here.length === 0) {
+      show("", emptyRow("Rate one film, and ten for you appear here"));
+      return;
+    }
+
+    const began = performance.now();
+    const you = await trained.model.foldInUser(
+      here.map(({ film, stars }) => ({ item: film.id, rating: fromStars(stars, scale) })),
+    );
+    const offers = await you.recommend({ n: 10 });
+    const elapsed = performance.now() - began;
+    const reasons = await Promise.all(offers.map(({ item }) => you.explain(item)));
+    // Stars can be given faster than answers come back: only the last question is answered.
+    if (mine !== request || app.session.value !== session) return;
+    show(
+      `From ${plural(here.length, "rating")}, in ${elapsed.toFixed(elapsed < 10 ? 1 : 0)} ms, without training`,
+      ...offers.map(({ item, score }, k) => {
+        const causes = (reasons[k]?.contributions ?? [])
+          .filter(({ contribution }) => contribution > 0)
+          .slice(0, 2);
+        const named = causes.map((cause) => films.get(cause.item).title).join(" and ");
+        return filmRow({
+          film: films.get(item),
+          side: starRow(toStars(score, scale), score.toFixed(1), `predicted ${score.toFixed(1)}`),
+          more: [named === "" ? "rated high by most" : `because you rated ${named}`],
+          moreLines: 2,
+        });
+      }),
+    );
+  }
+}
