@@ -44,9 +44,16 @@ export async function buildPackage(env) {
       return;
     fs.rmSync(stamp, { force: true });
 
-    await compileTypeScript(dist);
-    copyGlue(dist);
-    // Further generated files go here (a worker bundled into a string for featherfm/inline, say).
+    // Into a fresh folder that then takes dist's place, so that no file of a deleted source is published and nobody finds
+    // half a package.
+    const fresh = path.join(root, "build", "dist");
+    fs.rmSync(fresh, { recursive: true, force: true });
+    await tsc("package", ["--outDir", fresh]);
+    await buildDeclarations(fresh);
+    copyGlue(fresh);
+    await bundleInlineWorker(fresh);
+    fs.rmSync(dist, { recursive: true, force: true });
+    fs.renameSync(fresh, dist);
 
     fs.writeFileSync(stamp, newest);
   });
@@ -69,15 +76,28 @@ export async function buildDeclarations(dist = path.join(root, "dist")) {
   copyMatching(path.join(root, "web", "lib"), dist, /\.d\.ts$/);
 }
 
-async function compileTypeScript(dist) {
-  // Into a fresh folder that then takes dist's place, so that no file of a deleted source is
-  // published.
-  const fresh = path.join(root, "build", "dist");
-  fs.rmSync(fresh, { recursive: true, force: true });
-  await tsc("package", ["--outDir", fresh]);
-  await buildDeclarations(fresh);
-  fs.rmSync(dist, { recursive: true, force: true });
-  fs.renameSync(fresh, dist);
+/** The worker of featherfm/inline with everything it needs as one script, in a module that exports it as a string. */
+async function bundleInlineWorker(dist) {
+  const { build } = await import("vite");
+  const { output } = await build({
+    configFile: false,
+    logLevel: "error",
+    root: dist,
+    build: {
+      write: false,
+      target: "es2021",
+      // Everything is inside already; the address of featherfm.wasm in the glue is never used.
+      rollupOptions: { input: path.join(dist, "worker", "worker.inline.js") },
+    },
+  });
+  const [script, ...more] = output;
+  if (script?.type !== "chunk" || more.length > 0) {
+    throw new StepError("the inline worker did not become one script");
+  }
+  fs.writeFileSync(
+    path.join(dist, "glue", "worker.inline.js"),
+    `export default ${JSON.stringify(script.code)};\n`,
+  );
 }
 
 function copyGlue(dist) {

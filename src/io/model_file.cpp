@@ -190,6 +190,11 @@ ModelFile read_model(Bytes bytes) {
     malformed({"user_factors and item_factors differ in their number of factors"});
   }
   const std::size_t users = model.user_factors.rows(), items = model.item_factors.rows();
+  // Without columns the matrices take no bytes: rows that nothing in the file pays for could claim all memory.
+  if (model.factors() == 0 &&
+      (!content.find_tensor("user_biases") || !content.find_tensor("item_biases"))) {
+    malformed({"without factors it needs user_biases and item_biases"});
+  }
   model.user_biases = reader.floats("user_biases", users).value_or(std::vector<float>(users));
   model.item_biases = reader.floats("item_biases", items).value_or(std::vector<float>(items));
   model.global_bias = reader.floats("global_bias", 1).value_or(std::vector<float>(1))[0];

@@ -93,6 +93,9 @@ MatrixFactorization initial_model(const MfOptions& options, Link link, const Int
   model.link = link;
   if (link == Link::logistic) require_inside(data, model.range);
   if (!start && options.global_bias) model.global_bias = best_constant(data, link, model.range);
+  // Whatever the start was, from here on only the ratings count.
+  model.fold_in = {};
+  model.singular_values.clear();
   model.fold_in.regularization = options.user_regularization;
   model.fold_in.bias_regularization = options.bias_regularization;
   model.fold_in.frequency_scaling = options.frequency_scaling;

@@ -33,28 +33,27 @@ class Draft {
 
   Draft& floats(const std::string& name, std::vector<std::uint64_t> shape, std::vector<float> values) {
     const auto& kept = floats_.emplace_back(std::move(values));
-    content_.tensors[name] = {"F32", std::move(shape), std::as_bytes(std::span(kept))};
-    return *this;
+    return put({name, "F32", std::move(shape), std::as_bytes(std::span(kept))});
   }
   Draft& indices(const std::string& name, Indices values) {
     const auto& kept = indices_.emplace_back(std::move(values));
-    content_.tensors[name] = {"U32", {kept.size()}, std::as_bytes(std::span(kept))};
-    return *this;
+    return put({name, "U32", {kept.size()}, std::as_bytes(std::span(kept))});
   }
   Draft& metadata(const std::string& key, const std::string& value) {
-    content_.metadata[key] = value;
+    std::erase_if(content_.metadata, [&](const auto& entry) { return entry.key == key; });
+    content_.metadata.push_back({key, value});
     return *this;
   }
   Draft& without(const std::string& name) {
-    content_.tensors.erase(name);
+    std::erase_if(content_.tensors, [&](const Tensor& tensor) { return tensor.name == name; });
     return *this;
   }
   Draft& dtype(const std::string& name, const std::string& dtype) {
-    content_.tensors[name].dtype = dtype;
+    tensor(name).dtype = dtype;
     return *this;
   }
   Draft& shape(const std::string& name, std::vector<std::uint64_t> shape) {
-    content_.tensors[name].shape = std::move(shape);
+    tensor(name).shape = std::move(shape);
     return *this;
   }
 
@@ -64,6 +63,15 @@ class Draft {
   }
 
  private:
+  Draft& put(Tensor tensor) {
+    without(tensor.name);
+    content_.tensors.push_back(std::move(tensor));
+    return *this;
+  }
+  Tensor& tensor(const std::string& name) {
+    return *std::ranges::find(content_.tensors, name, &Tensor::name);
+  }
+
   std::list<std::vector<float>> floats_;  // a list, so that what tensors point to stays where it is
   std::list<Indices> indices_;
   TensorFile content_;
@@ -100,7 +108,11 @@ void check_same(const ModelFile& a, const ModelFile& b) {
   CHECK(a.model.fold_in.item_fill == b.model.fold_in.item_fill);
 }
 
-ModelFile written_and_read(const ModelFile& file) { return read_model(write_model(file)); }
+std::vector<std::byte> written(const ModelFile& file) {
+  return write_model(file, {file.user_ids, file.item_ids});
+}
+
+ModelFile written_and_read(const ModelFile& file) { return read_model(written(file)); }
 
 MatrixFactorization decomposed(Fill fill) {
   SvdOptions options;
@@ -116,7 +128,7 @@ MatrixFactorization decomposed(Fill fill) {
 TEST_CASE("a model is read back as it was written, bit for bit") {
   const ModelFile file = full_model();
   check_same(file, written_and_read(file));
-  CHECK(write_model(written_and_read(file)) == write_model(file));
+  CHECK(written(written_and_read(file)) == written(file));
 }
 
 TEST_CASE("a logistic model keeps its link and its rule for new users") {
@@ -148,6 +160,15 @@ TEST_CASE("a model of nobody and nothing can be kept") {
   CHECK(written_and_read(file).model.users() == 0);
 }
 
+TEST_CASE("ids are written as given with the call, and the seen items may be left out") {
+  const ModelFile file = full_model();
+  const ModelFile read = read_model(write_model(file, {R"(["new"])", "", false}));
+  CHECK(read.user_ids == R"(["new"])");
+  CHECK(read.item_ids.empty());
+  CHECK(read.seen.items.empty());
+  CHECK(parameters(read.model) == parameters(file.model));
+}
+
 TEST_CASE("two matrices are enough for a model") {
   const ModelFile file = Draft().read();
   CHECK(file.family == "mf");
@@ -174,11 +195,12 @@ TEST_CASE("two matrices are enough for a model") {
 }
 
 TEST_CASE("each optional tensor may be missing alone") {
-  const std::vector<std::byte> bytes = write_model(full_model());
+  const std::vector<std::byte> bytes = written(full_model());
   const TensorFile all = read_safetensors(bytes);
-  for (const auto& [name, tensor] : all.tensors) {
+  for (const Tensor& missing : all.tensors) {
+    const std::string& name = missing.name;
     TensorFile fewer = all;
-    fewer.tensors.erase(name);
+    std::erase_if(fewer.tensors, [&](const Tensor& tensor) { return tensor.name == name; });
     const std::string outcome = error_of([&] { read_model(write_safetensors(fewer)); });
     const bool needed = name == "user_factors" || name == "item_factors" || name.starts_with("seen");
     CAPTURE(name);
@@ -320,7 +342,7 @@ TEST_CASE("a model of any trainer can be written and read, also one that another
 }
 
 TEST_CASE("random damage to a model file never does more than being refused") {
-  const std::vector<std::byte> file = write_model(full_model());
+  const std::vector<std::byte> file = written(full_model());
   Random random(77);
   int accepted = 0;
   for (int round = 0; round < 3000; ++round) {

@@ -45,9 +45,9 @@ constexpr const char* refused = "MALFORMED_FILE bytes";
 TensorFile two_tensors(std::span<const float> floats, std::span<const std::uint8_t> small) {
   TensorFile content;
   content.metadata = {{"format", "featherfm"}, {"quote", "\"\\\n\t\x01"}, {"umlaut", "\xc3\xbc"}};
-  content.tensors["matrix"] = {"F32", {2, 3}, std::as_bytes(floats)};
-  content.tensors["a list"] = {"U8", {3}, std::as_bytes(small)};
-  content.tensors["nothing"] = {"F32", {0, 5}, {}};
+  content.tensors = {{"matrix", "F32", {2, 3}, std::as_bytes(floats)},
+                     {"nothing", "F32", {0, 5}, {}},
+                     {"a list", "U8", {3}, std::as_bytes(small)}};
   return content;
 }
 
@@ -57,7 +57,7 @@ const std::array<std::uint8_t, 3> some_bytes{0, 255, 7};
 
 // Whatever was accepted must be consistent and lie within the file.
 void require_sound(const TensorFile& content, const Buffer& file) {
-  for (const auto& [name, tensor] : content.tensors) {
+  for (const Tensor& tensor : content.tensors) {
     if (tensor.bytes.empty()) continue;
     REQUIRE(tensor.bytes.data() >= file.data() + 8);
     REQUIRE(tensor.bytes.data() + tensor.bytes.size() <= file.data() + file.size());
@@ -84,10 +84,15 @@ TEST_CASE("what is written is read back bit for bit") {
   const TensorFile content = two_tensors(some_floats, some_bytes);
   const Buffer file = write_safetensors(content);
   const TensorFile read = read_safetensors(file);
-  CHECK(read.metadata == content.metadata);
+  REQUIRE(read.metadata.size() == content.metadata.size());
+  for (std::size_t k = 0; k < content.metadata.size(); ++k) {
+    CHECK(read.metadata[k].key == content.metadata[k].key);
+    CHECK(read.metadata[k].text == content.metadata[k].text);
+  }
   REQUIRE(read.tensors.size() == content.tensors.size());
-  for (const auto& [name, tensor] : content.tensors) {
-    const Tensor& same = read.tensors.at(name);
+  for (std::size_t k = 0; k < content.tensors.size(); ++k) {
+    const Tensor &tensor = content.tensors[k], &same = read.tensors[k];
+    CHECK(same.name == tensor.name);
     CHECK(same.dtype == tensor.dtype);
     CHECK(same.shape == tensor.shape);
     CHECK(std::ranges::equal(same.bytes, tensor.bytes));
@@ -98,11 +103,11 @@ TEST_CASE("what is written is read back bit for bit") {
 TEST_CASE("data begin at a multiple of eight bytes") {
   for (std::size_t length = 0; length < 9; ++length) {
     TensorFile content;
-    content.metadata["padding"] = std::string(length, 'x');
-    content.tensors["t"] = {"U8", {3}, std::as_bytes(std::span(some_bytes))};
+    content.metadata = {{"padding", std::string(length, 'x')}};
+    content.tensors = {{"t", "U8", {3}, std::as_bytes(std::span(some_bytes))}};
     const Buffer file = write_safetensors(content);
     const TensorFile read = read_safetensors(file);
-    CHECK((read.tensors.at("t").bytes.data() - file.data()) % 8 == 0);
+    CHECK((read.tensors[0].bytes.data() - file.data()) % 8 == 0);
   }
 }
 
@@ -120,8 +125,8 @@ TEST_CASE("Python's safetensors opens what is written here") {
   const std::array<float, 2> values{1.5f, -2};
   TensorFile content;
   content.metadata = {{"format", "featherfm"}, {"note", "d\xc3\xa9j\xc3\xa0 \"vu\"\n"}};
-  content.tensors["ids"] = {"U8", {3}, std::as_bytes(std::span(some_bytes))};
-  content.tensors["weights"] = {"F32", {1, 2}, std::as_bytes(std::span(values))};
+  content.tensors = {{"ids", "U8", {3}, std::as_bytes(std::span(some_bytes))},
+                     {"weights", "F32", {1, 2}, std::as_bytes(std::span(values))}};
   const std::string header =
       R"({"__metadata__":{"format":"featherfm","note":"déjà \"vu\"\u000a"},)"
       R"("ids":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
@@ -149,18 +154,21 @@ TEST_CASE("a file written by Python's safetensors is read") {
   const Buffer file = bytes_of(std::string("\x28\x01\x00\x00\x00\x00\x00\x00", 8) + header + data);
   REQUIRE(file.size() == 339);
   const TensorFile read = read_safetensors(file);
-  CHECK(read.metadata.at("format") == "pt");
-  CHECK(read.metadata.at("note") == "d\xc3\xa9j\xc3\xa0 \"vu\"\n");
+  REQUIRE(read.metadata.size() == 2);
+  CHECK(*read.find_metadata("format") == "pt");
+  CHECK(*read.find_metadata("note") == "d\xc3\xa9j\xc3\xa0 \"vu\"\n");
+  CHECK(read.find_metadata("Format") == nullptr);
   REQUIRE(read.tensors.size() == 4);
-  const Tensor& weights = read.tensors.at("weights");
+  CHECK(read.find_tensor("weight") == nullptr);
+  const Tensor& weights = *read.find_tensor("weights");
   CHECK(weights.dtype == "F32");
   CHECK(weights.shape == std::vector<std::uint64_t>{2, 2});
   std::array<float, 4> values{};
   std::memcpy(values.data(), weights.bytes.data(), weights.bytes.size());
   CHECK(values == std::array{1.5f, -2.0f, 0.25f, 3.0f});
-  CHECK(std::to_integer<int>(read.tensors.at("ids").bytes[2]) == 9);
-  CHECK(read.tensors.at("none").bytes.empty());
-  CHECK(read.tensors.at("wide").bytes.size() == 16);
+  CHECK(std::to_integer<int>(read.find_tensor("ids")->bytes[2]) == 9);
+  CHECK(read.find_tensor("none")->bytes.empty());
+  CHECK(read.find_tensor("wide")->bytes.size() == 16);
 }
 
 TEST_CASE("white space, order of keys and escapes are free") {
@@ -169,7 +177,7 @@ TEST_CASE("white space, order of keys and escapes are free") {
         "nothing");
   CHECK(outcome(R"({"t":{"dtype":"F\u0033\u0032","shape":[2,2],"data_offsets":[0,16]}})") == "nothing");
   const Buffer file = file_with(R"({"\ud83d\ude00\/\b":{"dtype":"U8","shape":[16],"data_offsets":[0,16]}})", 16);
-  CHECK(read_safetensors(file).tensors.begin()->first == "\xf0\x9f\x98\x80/\b");
+  CHECK(read_safetensors(file).tensors[0].name == "\xf0\x9f\x98\x80/\b");
 }
 
 TEST_CASE("every dtype of the format is known, with its size") {

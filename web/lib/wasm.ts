@@ -78,12 +78,27 @@ export async function instantiate(
       }).then((core) => resolve(new Core(core)), reject);
     });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new LoadError(
-      "LOAD_FAILED",
-      `FeatherFM's WebAssembly could not be loaded: ${why}. Pass { wasm: address or bytes of featherfm.wasm }, or ` +
-        "import from featherfm/inline, which needs no file",
-      "wasm",
+    throw notLoaded(
+      error,
+      "Pass { wasm: address or bytes of featherfm.wasm }, or import from featherfm/inline, which needs no file",
     );
   }
+}
+
+/** The same for glue that carries the WebAssembly inside. */
+export async function instantiateEmbedded(factory: CoreFactory): Promise<Core> {
+  try {
+    return new Core(await factory({}));
+  } catch (error) {
+    throw notLoaded(error, "The page's content security policy must allow 'wasm-unsafe-eval'");
+  }
+}
+
+function notLoaded(error: unknown, advice: string): LoadError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new LoadError(
+    "LOAD_FAILED",
+    `FeatherFM's WebAssembly could not be loaded: ${why}. ${advice}`,
+    "wasm",
+  );
 }

@@ -1,16 +1,5 @@
 /** The script of a browser's worker. */
 import { load } from "../index.js";
-import { Host } from "./host.js";
-import type { FromWorker, ToWorker } from "./protocol.js";
+import { serve } from "./serve.js";
 
-const scope = self as unknown as Pick<Worker, "postMessage" | "onmessage">;
-
-new Host(
-  {
-    post: (message: FromWorker, transfer = []) => scope.postMessage(message, transfer),
-    onMessage(listener) {
-      scope.onmessage = ({ data }: MessageEvent<ToWorker>) => listener(data);
-    },
-  },
-  load,
-);
+serve(load);
