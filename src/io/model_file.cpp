@@ -203,8 +203,9 @@ ModelFile read_model(Bytes bytes) {
   model.range = {range[0], range[1]};
   if (range[0] > range[1]) malformed({"value_range is upside down"});
   model.link = reader.choice("link", {"identity", "logistic"}) == 1 ? Link::logistic : Link::identity;
-  if (model.link == Link::logistic && !std::isfinite(range[1] - range[0])) {
-    malformed({"the logistic link needs a value_range"});
+  const float span = range[1] - range[0];
+  if (model.link == Link::logistic && !(std::isfinite(span) && span > 0)) {
+    malformed({"the logistic link needs a value_range of two different numbers"});
   }
 
   const auto rule = reader.floats("fold_in", 3).value_or(std::vector{0.1f, 0.1f, 1.0f});

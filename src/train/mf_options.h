@@ -1,5 +1,6 @@
-// Options that the algorithms for matrix factorization share. Defaults and ranges are those of the package's option
-// tables (web/lib/options.ts), which document every one; a test holds the two together.
+// Options that the algorithms for matrix factorization share. Ranges are those of the package's option tables
+// (web/lib/options.ts), which document every option and know better defaults for each optimizer and loss; a test holds
+// the ranges together. The defaults here are those of plain SGD with squared loss.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,11 @@ namespace featherfm {
 struct MfOptions {
   std::uint32_t factors = 32;  // 0 to 1024
   bool global_bias = true, user_bias = true, item_bias = true;
-  float user_regularization = 0.05f, item_regularization = 0.05f, bias_regularization = 0.01f;
-  float frequency_scaling = 1;  // penalty of a row with n ratings: lambda n^frequency_scaling; 0 to 1
+  float user_regularization = 1.2f, item_regularization = 1.2f, bias_regularization = 0.1f;
+  float frequency_scaling = 0.5f;  // penalty of a row with n ratings: lambda n^frequency_scaling; 0 to 1
   float initial_scale = 0.1f;   // standard deviation of the initial factors; 0 to 10
   std::optional<ValueRange> value_range;  // empty: the range of the training values
-  std::uint32_t epochs = 20;              // 1 to 100,000
+  std::uint32_t epochs = 30;              // 1 to 100,000
   std::uint32_t patience = 0;             // epochs without improvement before stopping; 0: never
   std::uint64_t seed = 1;
 

@@ -17,8 +17,8 @@ enum class Optimizer { sgd, adagrad, adam };
 struct MfSgdOptions : MfOptions {
   Loss loss = Loss::squared;
   Optimizer optimizer = Optimizer::sgd;
-  float learning_rate = 0.01f;      // above 0, to 1e9
-  float learning_rate_decay = 1;    // the rate is multiplied by this after every epoch; above 0, to 1
+  float learning_rate = 0.05f;         // above 0, to 1e9
+  float learning_rate_decay = 0.93f;    // the rate is multiplied by this after every epoch; above 0, to 1
   float beta1 = 0.9f, beta2 = 0.999f;  // Adam's memory, 0 to below 1
 
   void validate() const;

@@ -13,7 +13,7 @@ namespace featherfm {
 enum class Fill { constant, global_mean, user_mean, item_mean };
 
 struct SvdOptions {
-  std::uint32_t factors = 32;  // 1 to 1024; never more than the smaller side of the matrix
+  std::uint32_t factors = 16;  // 1 to 1024; never more than the smaller side of the matrix
   Fill fill = Fill::item_mean;
   float fill_value = 0;               // for Fill::constant
   std::uint32_t oversampling = 10;    // 0 to 1024

@@ -123,6 +123,21 @@ describe.each(browsers)("privacy in $name", ({ name, found }) => {
           const header = (await fetch(url)).headers.get("content-security-policy");
           expect(header, url).toBe(policy);
         }
+        const evaluated = await visit.page.evaluate(() => {
+          // In a timer, out of reach of the privileges that a test's own code has.
+          return new Promise<string>((resolve) => {
+            setTimeout(() => {
+              try {
+                // eslint-disable-next-line @typescript-eslint/no-implied-eval
+                new Function("return 1")();
+                resolve("ran");
+              } catch (error) {
+                resolve((error as Error).name);
+              }
+            });
+          });
+        });
+        expect(evaluated).toBe("EvalError");
         await visit.close();
       } finally {
         await site.close();

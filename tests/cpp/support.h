@@ -1,4 +1,5 @@
-// What several test files share: small data sets, MovieLens, running a trainer, and saying which error a call raised.
+// What several test files share: small data sets, MovieLens, running a trainer, and saying which
+// error a call raised.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,8 @@ SharedData shared_data(std::uint32_t users, std::uint32_t items,
                        const std::vector<Rating>& ratings);
 SharedData shared(Interactions data);
 
-// `count` ratings at distinct places: whole stars from 1 to 5 around a hidden structure of two factors.
+// `count` ratings at distinct places: whole stars from 1 to 5 around a hidden structure of two
+// factors.
 std::vector<Rating> synthetic_ratings(std::uint32_t users, std::uint32_t items, std::size_t count,
                                       std::uint64_t seed);
 
@@ -40,8 +42,9 @@ std::vector<Rating> synthetic_ratings(std::uint32_t users, std::uint32_t items, 
 MatrixFactorization random_model(std::size_t users, std::size_t items, std::size_t factors,
                                  std::uint64_t seed);
 
-// MovieLens 100K in the order of u.data; skips the test where it is not there. The runner unpacks the archive and names the
-// folder with u.data in MOVIELENS_UNPACKED; MOVIELENS_DIR with an unpacked ml-100k/ will do as well.
+// MovieLens 100K in the order of u.data; skips the test where it is not there. The runner unpacks
+// the archive and names the folder with u.data in MOVIELENS_UNPACKED; MOVIELENS_DIR with an
+// unpacked ml-100k/ will do as well.
 const Interactions& movielens();
 std::string movielens_file(const std::string& name);
 

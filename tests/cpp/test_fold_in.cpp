@@ -75,12 +75,15 @@ Eigen::VectorXd penalties(const Towers& towers, std::size_t count) {
 
 Eigen::VectorXd solution_of(const FoldedUser& user, bool with_bias) {
   Eigen::VectorXd x(static_cast<Eigen::Index>(user.vector.size() + (with_bias ? 1 : 0)));
-  for (std::size_t f = 0; f < user.vector.size(); ++f) x[static_cast<Eigen::Index>(f)] = user.vector[f];
+  for (std::size_t f = 0; f < user.vector.size(); ++f)
+    x[static_cast<Eigen::Index>(f)] = user.vector[f];
   if (with_bias) x[x.size() - 1] = user.bias;
   return x;
 }
 
-double largest(const Eigen::VectorXd& x) { return x.size() == 0 ? 0 : x.cwiseAbs().maxCoeff(); }
+double largest(const Eigen::VectorXd& x) {
+  return x.size() == 0 ? 0 : x.cwiseAbs().maxCoeff();
+}
 
 Towers logistic_towers(std::uint64_t seed) {
   MatrixFactorization model = random_model(3, 40, 6, seed);
@@ -90,13 +93,15 @@ Towers logistic_towers(std::uint64_t seed) {
 }
 
 // The gradient of the penalised cross-entropy in the folded user's parameters.
-Eigen::VectorXd logistic_gradient(const Towers& towers, const Given& given, const FoldedUser& user) {
+Eigen::VectorXd logistic_gradient(const Towers& towers, const Given& given,
+                                  const FoldedUser& user) {
   const Eigen::VectorXd x = solution_of(user, towers.fold_in.user_bias);
   Eigen::VectorXd gradient = penalties(towers, given.items.size()).cwiseProduct(x);
   for (std::size_t k = 0; k < given.items.size(); ++k) {
     const Eigen::VectorXd z = with_one(towers, given.items[k]);
     const double s = average_score(towers, given.items[k]) + z.dot(x);
-    const double target = (given.values[k] - double{towers.range.low}) / (towers.range.high - towers.range.low);
+    const double target =
+        (given.values[k] - double{towers.range.low}) / (towers.range.high - towers.range.low);
     gradient += weight_of(given, k) * (1 / (1 + std::exp(-s)) - target) * z;
   }
   return gradient;
@@ -206,7 +211,8 @@ TEST_CASE("with the logistic link folding in minimises the penalised cross-entro
   }
 }
 
-TEST_CASE("the logistic minimum is found for one-sided ratings, weak penalties and strong weights") {
+TEST_CASE(
+    "the logistic minimum is found for one-sided ratings, weak penalties and strong weights") {
   Random random(9);
   for (const float lambda : {0.1f, 0.01f, 0.001f}) {
     for (const float value : {1.0f, 5.0f}) {
@@ -303,11 +309,13 @@ TEST_CASE("a folded-in user ranks as a row of the user tower") {
   for (std::uint32_t item = 0; item < 40; ++item) {
     const double expected =
         average_score(towers, item) + with_one(towers, item).dot(solution_of(user, true));
-    CHECK(std::abs(towers.score(row.data(), towers.base_offset + user.bias, item) - expected) < 1e-5);
+    CHECK(std::abs(towers.score(row.data(), towers.base_offset + user.bias, item) - expected) <
+          1e-5);
   }
 }
 
-TEST_CASE("an explanation adds up to the score, and its base is what the model says without ratings") {
+TEST_CASE(
+    "an explanation adds up to the score, and its base is what the model says without ratings") {
   Random random(10);
   const auto data = ratings_for_training();
   const Towers several[] = {random_model(3, 30, 6, 2).towers(), logistic_towers(5),

@@ -14,7 +14,9 @@ using namespace featherfm::testing;
 
 namespace {
 
-bool close(double a, double b) { return std::abs(a - b) < 1e-6; }
+bool close(double a, double b) {
+  return std::abs(a - b) < 1e-6;
+}
 
 // Scores are given item by item, the same for every user.
 Towers with_item_scores(std::size_t users, const std::vector<float>& scores) {
@@ -28,10 +30,12 @@ Towers with_ties(std::size_t users, std::size_t items, std::uint64_t seed) {
   MatrixFactorization model(users, items, 2);
   Random random(seed);
   for (std::size_t user = 0; user < users; ++user) {
-    for (float& x : model.user_factors.columns_of(user)) x = static_cast<float>(random.below(3)) - 1;
+    for (float& x : model.user_factors.columns_of(user))
+      x = static_cast<float>(random.below(3)) - 1;
   }
   for (std::size_t item = 0; item < items; ++item) {
-    for (float& x : model.item_factors.columns_of(item)) x = static_cast<float>(random.below(5)) - 2;
+    for (float& x : model.item_factors.columns_of(item))
+      x = static_cast<float>(random.below(5)) - 2;
   }
   return model.towers();
 }
@@ -164,8 +168,8 @@ TEST_CASE("a small ranking has the metrics computed by hand") {
   CHECK(close(metrics.at[1].precision, 2.0 / 4));
   CHECK(close(metrics.at[1].recall, 2.0 / 3));
   CHECK(close(metrics.at[1].map, (1.0 / 2 + 2.0 / 4) / 3));
-  CHECK(close(metrics.at[1].ndcg, (1 / std::log2(3) + 1 / std::log2(5)) /
-                                      (1 + 1 / std::log2(3) + 1 / std::log2(4))));
+  CHECK(close(metrics.at[1].ndcg,
+              (1 / std::log2(3) + 1 / std::log2(5)) / (1 + 1 / std::log2(3) + 1 / std::log2(4))));
   // Of 2 x 4 pairs of relevant and other, 1 stands before 2, 4, 5 and 3 before 4, 5.
   CHECK(close(metrics.auc, 5.0 / 8));
 }
@@ -188,8 +192,7 @@ TEST_CASE("a model that scores all items alike has precision 0 and AUC 0") {
 
 TEST_CASE("a perfect ranking has every metric at its best") {
   const Towers towers = with_item_scores(2, {9, 8, 7, 1, 0});
-  const Interactions test =
-      interactions(2, 5, {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {1, 2}});
+  const Interactions test = interactions(2, 5, {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {1, 2}});
   const std::uint32_t ks[] = {3};
   const auto metrics = ranking_metrics(towers, test, nullptr, ks, 1);
   CHECK(metrics.auc == 1);
@@ -254,8 +257,8 @@ TEST_CASE("rating errors equal a computation in double, with clipping, weights a
       if (rating.user < 25) score += linked.user_biases[rating.user];
       if (rating.item < 30) score += linked.item_biases[rating.item];
       if (rating.user < 25 && rating.item < 30) score = predict(linked, rating.user, rating.item);
-      const double value = link == Link::identity ? std::clamp(score, 1.0, 5.0)
-                                                  : 1 + 4 / (1 + std::exp(-score));
+      const double value =
+          link == Link::identity ? std::clamp(score, 1.0, 5.0) : 1 + 4 / (1 + std::exp(-score));
       squared += rating.weight * (value - rating.value) * (value - rating.value);
       absolute += rating.weight * std::abs(value - rating.value);
       rounded += rating.weight * std::abs(std::floor(value + 0.5) - rating.value);

@@ -34,7 +34,8 @@ MfOptions ordinary_options() {
 // With fractions as weights, among them zeros, and a user and an item without any rating.
 SharedData weighted_data() {
   auto ratings = synthetic_ratings(29, 19, 250, 5);
-  for (std::size_t k = 0; k < ratings.size(); ++k) ratings[k].weight = static_cast<float>(k % 5) / 2;
+  for (std::size_t k = 0; k < ratings.size(); ++k)
+    ratings[k].weight = static_cast<float>(k % 5) / 2;
   return shared_data(30, 20, ratings);
 }
 
@@ -146,8 +147,8 @@ TEST_CASE("the users of a sweep solve a dense ridge regression on the items befo
         z[f] = start.item_factors.columns_of(item)[static_cast<std::size_t>(f)];
       }
       a += data->weight_at(p) * z * z.transpose();
-      b += data->weight_at(p) *
-           (data->value_at(p) - start.global_bias - start.item_biases[item]) * z;
+      b += data->weight_at(p) * (data->value_at(p) - start.global_bias - start.item_biases[item]) *
+           z;
     }
     if (data->items_of(user).empty()) continue;
     const Eigen::VectorXd solution = a.ldlt().solve(b);
@@ -207,7 +208,9 @@ TEST_CASE("ALS recovers a matrix of low rank") {
   for (double& x : q) x = random.normal();
   for (std::uint32_t user = 0; user < 7; ++user) {
     for (std::uint32_t item = 0; item < 6; ++item) {
-      ratings.push_back({user, item, static_cast<float>(p[2 * user] * q[2 * item] + p[2 * user + 1] * q[2 * item + 1])});
+      ratings.push_back(
+          {user, item,
+           static_cast<float>(p[2 * user] * q[2 * item] + p[2 * user + 1] * q[2 * item + 1])});
     }
   }
   MfOptions options;
@@ -248,9 +251,11 @@ TEST_CASE("without factors ALS fits the biases alone") {
 TEST_CASE("ALS refuses what SGD refuses") {
   MfOptions options;
   options.factors = 2000;
-  CHECK(error_of([&] { make_mf_als(options, weighted_data(), nullptr); }) == "OUT_OF_RANGE factors");
-  CHECK(error_of([] { make_mf_als({}, shared(Interactions::from_coordinates(1, 1, {})), nullptr); }) ==
-        "EMPTY data");
+  CHECK(error_of([&] { make_mf_als(options, weighted_data(), nullptr); }) ==
+        "OUT_OF_RANGE factors");
+  CHECK(error_of([] {
+          make_mf_als({}, shared(Interactions::from_coordinates(1, 1, {})), nullptr);
+        }) == "EMPTY data");
 }
 
 TEST_CASE("ALS stops early and keeps the best epoch") {

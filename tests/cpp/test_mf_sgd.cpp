@@ -23,8 +23,8 @@ MatrixFactorization trained(const MfSgdOptions& options, const SharedData& data,
   return trainer->model();
 }
 
-// What the equations of mf_sgd.h and simd.h say for a single rating, in double: each parameter with its gradient
-// lambda x - weight residual partner, moved by the optimizer's rule.
+// What the equations of mf_sgd.h and simd.h say for a single rating, in double: each parameter with
+// its gradient lambda x - weight residual partner, moved by the optimizer's rule.
 class SingleRatingReference {
  public:
   SingleRatingReference(const MfSgdOptions& options, const MatrixFactorization& model,
@@ -62,13 +62,10 @@ class SingleRatingReference {
     const std::vector<double> old = values();
     double score = global_ + old[0] + old[1];
     for (std::size_t f = 0; f < factors_; ++f) score += old[2 + f] * old[2 + factors_ + f];
-    const double prediction =
-        options_.loss == Loss::logistic ? 1 / (1 + std::exp(-score)) : score;
+    const double prediction = options_.loss == Loss::logistic ? 1 / (1 + std::exp(-score)) : score;
     const double error = weight_ * (target_ - prediction);
     for (std::size_t j = 0; j < parameters_.size(); ++j) {
-      const double partner = j < 2              ? 1
-                             : j < 2 + factors_ ? old[j + factors_]
-                                                : old[j - factors_];
+      const double partner = j < 2 ? 1 : j < 2 + factors_ ? old[j + factors_] : old[j - factors_];
       move(parameters_[j], parameters_[j].lambda * old[j] - error * partner, rate, step);
     }
   }
@@ -113,7 +110,8 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
   return largest;
 }
 
-// 5 users x 5 items: users and items 0 to 2 like each other, and 3 and 4 do; one place of each row and column is hidden.
+// 5 users x 5 items: users and items 0 to 2 like each other, and 3 and 4 do; one place of each row
+// and column is hidden.
 struct SmallExample {
   static bool hidden(std::uint32_t user, std::uint32_t item) { return user + item == 4; }
   static float truth(std::uint32_t user, std::uint32_t item) {
@@ -141,8 +139,7 @@ MfSgdOptions small_example_options() {
 }
 
 // Calls check(value, truth) for the hidden places, the value through the link.
-void for_hidden(const MatrixFactorization& model,
-                const std::function<void(double, float)>& check) {
+void for_hidden(const MatrixFactorization& model, const std::function<void(double, float)>& check) {
   for (std::uint32_t user = 0; user < 5; ++user) {
     const std::uint32_t item = 4 - user;
     const double s = predict(model, user, item);
@@ -190,8 +187,8 @@ TEST_CASE("epochs on one rating follow the update equations") {
         options.item_regularization = 0.2f;
         options.bias_regularization = 0.1f;
         const auto model = trained(options, shared_data(1, 1, {{0, 0, value, weight}}), start);
-        SingleRatingReference reference(options, start,
-                                        loss == Loss::logistic ? value / 5 : value, weight);
+        SingleRatingReference reference(options, start, loss == Loss::logistic ? value / 5 : value,
+                                        weight);
         reference.epochs(3);
         CAPTURE(static_cast<int>(optimizer), static_cast<int>(loss), weight);
         CHECK(largest_difference(moving_parameters(model), reference.values()) < 2e-6);
@@ -308,7 +305,8 @@ TEST_CASE("without factors the model is a baseline of biases") {
   std::vector<Rating> ratings;
   for (std::uint32_t user = 0; user < 6; ++user) {
     for (std::uint32_t item = 0; item < 6; ++item) {
-      ratings.push_back({user, item, static_cast<float>(3 + user % 2) - static_cast<float>(2 * (item % 2))});
+      ratings.push_back(
+          {user, item, static_cast<float>(3 + user % 2) - static_cast<float>(2 * (item % 2))});
     }
   }
   options.learning_rate = 0.1f;
@@ -373,9 +371,8 @@ TEST_CASE("the small example is completed by an embedding model with Adam") {
   options.global_bias = options.user_bias = options.item_bias = false;
   options.user_regularization = options.item_regularization = 0.001f;
   for (options.seed = 1; options.seed <= 5; ++options.seed) {
-    for_hidden(trained(options, SmallExample::data()), [](double value, float truth) {
-      CHECK(std::abs(value - truth) < 0.1);
-    });
+    for_hidden(trained(options, SmallExample::data()),
+               [](double value, float truth) { CHECK(std::abs(value - truth) < 0.1); });
   }
 }
 
@@ -469,7 +466,8 @@ TEST_CASE("a continued model grows with new users and items, and leaves the abse
   CHECK(after.user_biases[10] == 0);
 
   // Fewer users in the new data than in the model: nobody is forgotten.
-  const MatrixFactorization small = trained(options, shared_data(2, 2, {{0, 0, 5}, {1, 1, 1}}), before);
+  const MatrixFactorization small =
+      trained(options, shared_data(2, 2, {{0, 0, 5}, {1, 1, 1}}), before);
   CHECK(small.users() == 10);
   CHECK(small.items() == 8);
 }
@@ -535,7 +533,8 @@ TEST_CASE("options out of range are refused by name") {
   CHECK(refused([](O& o) { o.epochs = 100'001; }) == "OUT_OF_RANGE epochs");
   CHECK(refused([&](O& o) { o.user_regularization = -1; }) == "OUT_OF_RANGE regularization.user");
   CHECK(refused([&](O& o) { o.item_regularization = nan; }) == "NOT_FINITE regularization.item");
-  CHECK(refused([&](O& o) { o.bias_regularization = infinity; }) == "NOT_FINITE regularization.bias");
+  CHECK(refused([&](O& o) { o.bias_regularization = infinity; }) ==
+        "NOT_FINITE regularization.bias");
   CHECK(refused([&](O& o) { o.frequency_scaling = 1.5f; }) == "OUT_OF_RANGE frequencyScaling");
   CHECK(refused([&](O& o) { o.initial_scale = -0.1f; }) == "OUT_OF_RANGE initialScale");
   CHECK(refused([&](O& o) { o.learning_rate = 0; }) == "OUT_OF_RANGE learningRate");
@@ -548,8 +547,9 @@ TEST_CASE("options out of range are refused by name") {
 }
 
 TEST_CASE("there has to be something to train on") {
-  CHECK(error_of([] { make_mf_sgd({}, shared(Interactions::from_coordinates(3, 3, {})), nullptr); }) ==
-        "EMPTY data");
+  CHECK(error_of([] {
+          make_mf_sgd({}, shared(Interactions::from_coordinates(3, 3, {})), nullptr);
+        }) == "EMPTY data");
 }
 
 TEST_CASE("the logistic loss wants ratings within the value range") {
@@ -563,16 +563,18 @@ TEST_CASE("the logistic loss wants ratings within the value range") {
 }
 
 TEST_CASE("MovieLens u1 is predicted as well as by the field's libraries") {
-  // LIBMF 2.06, k = 32, 40 iterations: RMSE 0.924. Plain typed-array JavaScript, k = 32, 40 epochs: 0.925.
+  // LIBMF 2.06, k = 32, 40 iterations: RMSE 0.924. Plain typed-array JavaScript, k = 32, 40 epochs:
+  // 0.925.
   const auto [train, test] = movielens_fold(1);
   const auto model = trained(movielens_options(), train);
   CHECK(root_mean_squared_error(model, *test) < 0.924);
-  CHECK(std::abs(rating_errors(model.towers(), *test).rmse - root_mean_squared_error(model, *test)) < 1e-5);
+  CHECK(std::abs(rating_errors(model.towers(), *test).rmse -
+                 root_mean_squared_error(model, *test)) < 1e-5);
 }
 
 TEST_CASE("MovieLens in five folds is predicted as well as by the field's libraries") {
-  // Five-fold RMSE: Surprise 1.1 SVD 0.934, SVD++ 0.919; MyMediaLite 3 BiasedMF k = 40 with frequency regularization
-  // 0.9076, MAE 0.7172, which is matched within 0.002.
+  // Five-fold RMSE: Surprise 1.1 SVD 0.934, SVD++ 0.919; MyMediaLite 3 BiasedMF k = 40 with
+  // frequency regularization 0.9076, MAE 0.7172, which is matched within 0.002.
   double rmse = 0, mae = 0;
   for (std::uint32_t fold = 1; fold <= 5; ++fold) {
     const auto [train, test] = movielens_fold(fold);
@@ -585,9 +587,12 @@ TEST_CASE("MovieLens in five folds is predicted as well as by the field's librar
   CHECK(mae < 0.7192);
 }
 
-TEST_CASE("three factors without biases, trained by Adam, round to the right stars as often as elsewhere") {
-  // An embedding model of 3 factors in a deep-learning framework, Adam, 100 epochs, random 80/20 split: mean absolute error
-  // of the rounded predictions 0.6946. Here with a learning rate of 0.003 and no regularization.
+TEST_CASE(
+    "three factors without biases, trained by Adam, round to the right stars as often as "
+    "elsewhere") {
+  // An embedding model of 3 factors in a deep-learning framework, Adam, 100 epochs, random 80/20
+  // split: mean absolute error of the rounded predictions 0.6946. Here with a learning rate of
+  // 0.003 and no regularization.
   MfSgdOptions options;
   options.optimizer = Optimizer::adam;
   options.factors = 3;

@@ -23,7 +23,8 @@ constexpr const char* refused = "MALFORMED_FILE bytes";
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-// The tensors of a model file, to leave out, replace and damage before the file is written: 3 users, 2 items, 2 factors.
+// The tensors of a model file, to leave out, replace and damage before the file is written: 3
+// users, 2 items, 2 factors.
 class Draft {
  public:
   Draft() {
@@ -31,7 +32,8 @@ class Draft {
     floats("item_factors", {2, 2}, {0.5f, -1, 2, 0.25f});
   }
 
-  Draft& floats(const std::string& name, std::vector<std::uint64_t> shape, std::vector<float> values) {
+  Draft& floats(const std::string& name, std::vector<std::uint64_t> shape,
+                std::vector<float> values) {
     const auto& kept = floats_.emplace_back(std::move(values));
     return put({name, "F32", std::move(shape), std::as_bytes(std::span(kept))});
   }
@@ -77,7 +79,8 @@ class Draft {
   TensorFile content_;
 };
 
-// Every kind of tensor in it; ids of odd lengths, so that the tensors behind them lie at odd addresses.
+// Every kind of tensor in it; ids of odd lengths, so that the tensors behind them lie at odd
+// addresses.
 ModelFile full_model() {
   ModelFile file;
   file.model = random_model(7, 5, 3, 1);
@@ -112,7 +115,9 @@ std::vector<std::byte> written(const ModelFile& file) {
   return write_model(file, {file.user_ids, file.item_ids});
 }
 
-ModelFile written_and_read(const ModelFile& file) { return read_model(written(file)); }
+ModelFile written_and_read(const ModelFile& file) {
+  return read_model(written(file));
+}
 
 MatrixFactorization decomposed(Fill fill) {
   SvdOptions options;
@@ -202,7 +207,8 @@ TEST_CASE("each optional tensor may be missing alone") {
     TensorFile fewer = all;
     std::erase_if(fewer.tensors, [&](const Tensor& tensor) { return tensor.name == name; });
     const std::string outcome = error_of([&] { read_model(write_safetensors(fewer)); });
-    const bool needed = name == "user_factors" || name == "item_factors" || name.starts_with("seen");
+    const bool needed =
+        name == "user_factors" || name == "item_factors" || name.starts_with("seen");
     CAPTURE(name);
     CHECK(outcome == (needed ? refused : "nothing"));
   }
@@ -244,7 +250,8 @@ TEST_CASE("lists of the wrong length or kind are refused") {
     CHECK(Draft().floats(name, {1, 1}, {0}).outcome() == refused);
     CHECK(Draft().indices(name, {1, 1, 1}).outcome() == refused);
   }
-  CHECK(Draft().metadata("family", "svd").floats("singular_values", {3}, {3, 2, 1}).outcome() == refused);
+  CHECK(Draft().metadata("family", "svd").floats("singular_values", {3}, {3, 2, 1}).outcome() ==
+        refused);
   CHECK(Draft().floats("user_ids", {1}, {0}).outcome() == refused);
   CHECK(Draft().floats("item_ids", {1}, {0}).outcome() == refused);
 }
@@ -281,13 +288,17 @@ TEST_CASE("metadata that this version does not know is refused") {
 
 TEST_CASE("the logistic link needs a range that has room") {
   CHECK(Draft().metadata("link", "logistic").outcome() == refused);
-  CHECK(Draft().metadata("link", "logistic").floats("value_range", {2}, {1, 5}).outcome() == "nothing");
-  CHECK(Draft().metadata("link", "logistic").floats("value_range", {2}, {-3e38f, 3e38f}).outcome() == refused);
+  CHECK(Draft().metadata("link", "logistic").floats("value_range", {2}, {1, 5}).outcome() ==
+        "nothing");
+  CHECK(
+      Draft().metadata("link", "logistic").floats("value_range", {2}, {-3e38f, 3e38f}).outcome() ==
+      refused);
 }
 
 TEST_CASE("the logistic link is refused a range of a single value, which maps nothing") {
   // (value - low) / (high - low) would be NaN for every new user's rating.
-  CHECK(Draft().metadata("link", "logistic").floats("value_range", {2}, {3, 3}).outcome() == refused);
+  CHECK(Draft().metadata("link", "logistic").floats("value_range", {2}, {3, 3}).outcome() ==
+        refused);
 }
 
 TEST_CASE("a filled matrix needs its fill and has no user bias") {
@@ -298,14 +309,19 @@ TEST_CASE("a filled matrix needs its fill and has no user bias") {
   CHECK(filled().floats("item_fill", {2}, {3, 4}).outcome() == "nothing");
   CHECK(filled().floats("item_fill", {3}, {3, 4, 5}).outcome() == refused);
   CHECK(filled().floats("item_fill", {2}, {3, not_a_number}).outcome() == refused);
-  CHECK(filled().floats("item_fill", {2}, {3, 4}).metadata("user_bias", "true").outcome() == refused);
-  CHECK(Draft().metadata("fill", "user_mean").metadata("user_bias", "false").outcome() == "nothing");
+  CHECK(filled().floats("item_fill", {2}, {3, 4}).metadata("user_bias", "true").outcome() ==
+        refused);
+  CHECK(Draft().metadata("fill", "user_mean").metadata("user_bias", "false").outcome() ==
+        "nothing");
   CHECK(Draft().metadata("fill", "user_mean").outcome() == refused);
 }
 
 TEST_CASE("seen items that do not fit are refused") {
   const auto seen = [](Indices offsets, Indices items) {
-    return Draft().indices("seen_offsets", std::move(offsets)).indices("seen_items", std::move(items)).outcome();
+    return Draft()
+        .indices("seen_offsets", std::move(offsets))
+        .indices("seen_items", std::move(items))
+        .outcome();
   };
   CHECK(seen({0, 1, 1, 2}, {0, 1}) == "nothing");
   CHECK(seen({0, 0, 0, 0}, {}) == "nothing");
@@ -319,10 +335,12 @@ TEST_CASE("seen items that do not fit are refused") {
   CHECK(seen({0, 1, 1, 2}, {0, 2}) == refused);
   CHECK(Draft().indices("seen_offsets", {0, 0, 0, 0}).outcome() == refused);
   CHECK(Draft().indices("seen_items", {0}).outcome() == refused);
-  CHECK(Draft().floats("seen_offsets", {4}, {0, 0, 0, 0}).indices("seen_items", {}).outcome() == refused);
+  CHECK(Draft().floats("seen_offsets", {4}, {0, 0, 0, 0}).indices("seen_items", {}).outcome() ==
+        refused);
 }
 
-TEST_CASE("a model of any trainer can be written and read, also one that another trainer continued") {
+TEST_CASE(
+    "a model of any trainer can be written and read, also one that another trainer continued") {
   const auto data = shared_data(12, 10, synthetic_ratings(12, 10, 70, 2));
   MfSgdOptions sgd;
   sgd.factors = 4;
@@ -336,7 +354,8 @@ TEST_CASE("a model of any trainer can be written and read, also one that another
           by_als ? make_mf_als(als, data, nullptr, start) : make_mf_sgd(sgd, data, nullptr, start);
       run(*trainer);
       CAPTURE(from_svd, by_als);
-      CHECK(error_of([&] { written_and_read({"mf", "{}", trainer->model(), {}, "", ""}); }) == "nothing");
+      CHECK(error_of([&] { written_and_read({"mf", "{}", trainer->model(), {}, "", ""}); }) ==
+            "nothing");
     }
   }
 }

@@ -11,17 +11,20 @@
 using namespace featherfm;
 
 TEST_CASE("the generator is xoshiro256++ seeded by splitmix64") {
-  // Python 3, integer arithmetic from prng.di.unimi.it/xoshiro256plusplus.c and splitmix64.c; the same script gives the
-  // vectors published for splitmix64 (seed 1234567: 6457827717110365317, ...) and xoshiro256++ (state 1, 2, 3, 4:
-  // 41943041, 58720359, 3588806011781223, ...). The first row is also that of Rust's rand_xoshiro, seed_from_u64(0).
+  // Python 3, integer arithmetic from prng.di.unimi.it/xoshiro256plusplus.c and splitmix64.c; the
+  // same script gives the vectors published for splitmix64 (seed 1234567: 6457827717110365317, ...)
+  // and xoshiro256++ (state 1, 2, 3, 4: 41943041, 58720359, 3588806011781223, ...). The first row
+  // is also that of Rust's rand_xoshiro, seed_from_u64(0).
   struct Known {
     std::uint64_t seed;
     std::array<std::uint64_t, 4> outputs;
   };
   const Known known[] = {
       {0u, {5987356902031041503u, 7051070477665621255u, 6633766593972829180u, 211316841551650330u}},
-      {1u, {14971601782005023387u, 13781649495232077965u, 1847458086238483744u, 13765271635752736470u}},
-      {18446744073709551615u, {6254647548650071986u, 16610832622747802512u, 16422857234328439435u, 5048281510058307187u}},
+      {1u,
+       {14971601782005023387u, 13781649495232077965u, 1847458086238483744u, 13765271635752736470u}},
+      {18446744073709551615u,
+       {6254647548650071986u, 16610832622747802512u, 16422857234328439435u, 5048281510058307187u}},
   };
   for (const auto& [seed, outputs] : known) {
     Random random(seed);

@@ -27,7 +27,8 @@ Buffer bytes_of(const std::string& text) {
 // A file with this header and `size` bytes of data: 0, 1, 2, ...
 Buffer file_with(const std::string& header, std::size_t size = 0) {
   std::string text;
-  for (int k = 0; k < 8; ++k) text += static_cast<char>(std::uint64_t{header.size()} >> (8 * k) & 0xff);
+  for (int k = 0; k < 8; ++k)
+    text += static_cast<char>(std::uint64_t{header.size()} >> (8 * k) & 0xff);
   text += header;
   for (std::size_t k = 0; k < size; ++k) text += static_cast<char>(k);
   return bytes_of(text);
@@ -38,7 +39,9 @@ std::string outcome(const Buffer& file) {
 }
 
 // Of a header over 16 bytes of data.
-std::string outcome(const std::string& header) { return outcome(file_with(header, 16)); }
+std::string outcome(const std::string& header) {
+  return outcome(file_with(header, 16));
+}
 
 constexpr const char* refused = "MALFORMED_FILE bytes";
 
@@ -51,8 +54,9 @@ TensorFile two_tensors(std::span<const float> floats, std::span<const std::uint8
   return content;
 }
 
-const std::array<float, 6> some_floats{1.5f, -0.0f, 1e-45f, std::numeric_limits<float>::max(),
-                                       std::numeric_limits<float>::infinity(), 3.25f};
+const std::array<float, 6> some_floats{
+    1.5f, -0.0f, 1e-45f, std::numeric_limits<float>::max(), std::numeric_limits<float>::infinity(),
+    3.25f};
 const std::array<std::uint8_t, 3> some_bytes{0, 255, 7};
 
 // Whatever was accepted must be consistent and lie within the file.
@@ -120,33 +124,32 @@ TEST_CASE("nothing at all can be written and read") {
 }
 
 TEST_CASE("Python's safetensors opens what is written here") {
-  // safetensors 0.8.0: safetensors.deserialize(bytes) and numpy.load(bytes) gave back both tensors and the metadata of
-  // exactly these bytes.
+  // safetensors 0.8.0: safetensors.deserialize(bytes) and numpy.load(bytes) gave back both tensors
+  // and the metadata of exactly these bytes.
   const std::array<float, 2> values{1.5f, -2};
   TensorFile content;
   content.metadata = {{"format", "featherfm"}, {"note", "d\xc3\xa9j\xc3\xa0 \"vu\"\n"}};
   content.tensors = {{"ids", "U8", {3}, std::as_bytes(std::span(some_bytes))},
                      {"weights", "F32", {1, 2}, std::as_bytes(std::span(values))}};
-  const std::string header =
-      R"({"__metadata__":{"format":"featherfm","note":"déjà \"vu\"\u000a"},)"
-      R"("ids":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
-      R"("weights":{"dtype":"F32","shape":[1,2],"data_offsets":[3,11]}})";
+  const std::string header = R"({"__metadata__":{"format":"featherfm","note":"déjà \"vu\"\u000a"},)"
+                             R"("ids":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
+                             R"("weights":{"dtype":"F32","shape":[1,2],"data_offsets":[3,11]}})";
   const std::string padded_header = header + std::string((8 - header.size() % 8) % 8, ' ');
-  const Buffer expected = bytes_of(static_cast<char>(padded_header.size()) + std::string(7, '\0') + padded_header +
-                                   std::string("\x00\xff\x07\x00\x00\xc0\x3f\x00\x00\x00\xc0", 11));
+  const Buffer expected =
+      bytes_of(static_cast<char>(padded_header.size()) + std::string(7, '\0') + padded_header +
+               std::string("\x00\xff\x07\x00\x00\xc0\x3f\x00\x00\x00\xc0", 11));
   CHECK(write_safetensors(content) == expected);
 }
 
 TEST_CASE("a file written by Python's safetensors is read") {
-  // safetensors 0.8.0, numpy 2.4.6: safetensors.numpy.save({"weights": [[1.5, -2], [0.25, 3]] as float32,
-  // "ids": [7, 8, 9] as uint8, "none": zeros((0, 4), float32), "wide": [-1, 2**40] as int64},
-  // metadata={"format": "pt", "note": 'déjà "vu"\n'})
-  const std::string header =
-      R"({"__metadata__":{"format":"pt","note":"déjà \"vu\"\n"},)"
-      R"("wide":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},)"
-      R"("none":{"dtype":"F32","shape":[0,4],"data_offsets":[16,16]},)"
-      R"("weights":{"dtype":"F32","shape":[2,2],"data_offsets":[16,32]},)"
-      R"("ids":{"dtype":"U8","shape":[3],"data_offsets":[32,35]}}   )";
+  // safetensors 0.8.0, numpy 2.4.6: safetensors.numpy.save({"weights": [[1.5, -2], [0.25, 3]] as
+  // float32, "ids": [7, 8, 9] as uint8, "none": zeros((0, 4), float32), "wide": [-1, 2**40] as
+  // int64}, metadata={"format": "pt", "note": 'déjà "vu"\n'})
+  const std::string header = R"({"__metadata__":{"format":"pt","note":"déjà \"vu\"\n"},)"
+                             R"("wide":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},)"
+                             R"("none":{"dtype":"F32","shape":[0,4],"data_offsets":[16,16]},)"
+                             R"("weights":{"dtype":"F32","shape":[2,2],"data_offsets":[16,32]},)"
+                             R"("ids":{"dtype":"U8","shape":[3],"data_offsets":[32,35]}}   )";
   const std::string data(
       "\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00\x00\x01\x00\x00"
       "\x00\x00\xc0\x3f\x00\x00\x00\xc0\x00\x00\x80\x3e\x00\x00\x40\x40\x07\x08\x09",
@@ -173,10 +176,13 @@ TEST_CASE("a file written by Python's safetensors is read") {
 
 TEST_CASE("white space, order of keys and escapes are free") {
   CHECK(outcome(R"( {
-    "t" : { "data_offsets" : [ 0 , 16 ] , "shape" : [ 4 ] ,)" "\t\r\n" R"( "dtype" : "F32" } } )") ==
+    "t" : { "data_offsets" : [ 0 , 16 ] , "shape" : [ 4 ] ,)"
+                "\t\r\n"
+                R"( "dtype" : "F32" } } )") == "nothing");
+  CHECK(outcome(R"({"t":{"dtype":"F\u0033\u0032","shape":[2,2],"data_offsets":[0,16]}})") ==
         "nothing");
-  CHECK(outcome(R"({"t":{"dtype":"F\u0033\u0032","shape":[2,2],"data_offsets":[0,16]}})") == "nothing");
-  const Buffer file = file_with(R"({"\ud83d\ude00\/\b":{"dtype":"U8","shape":[16],"data_offsets":[0,16]}})", 16);
+  const Buffer file =
+      file_with(R"({"\ud83d\ude00\/\b":{"dtype":"U8","shape":[16],"data_offsets":[0,16]}})", 16);
   CHECK(read_safetensors(file).tensors[0].name == "\xf0\x9f\x98\x80/\b");
 }
 
@@ -204,7 +210,8 @@ TEST_CASE("files that are no files are refused") {
   CHECK(outcome(bytes_of("this is no model file at all")) == refused);
 }
 
-TEST_CASE("a header longer than the file, or than the format allows, is refused before it is believed") {
+TEST_CASE(
+    "a header longer than the file, or than the format allows, is refused before it is believed") {
   for (const std::uint64_t length :
        {std::uint64_t{3}, std::uint64_t{99}, std::uint64_t{100'000'001}, std::uint64_t{1} << 31,
         std::uint64_t{1} << 32, (std::uint64_t{1} << 32) + 2, std::uint64_t{1} << 63,
@@ -216,13 +223,38 @@ TEST_CASE("a header longer than the file, or than the format allows, is refused 
 }
 
 TEST_CASE("headers that are no JSON of the right form are refused") {
-  for (const char* header :
-       {"", " ", "{", "}", "[]", "null", "1", "\"\"", "{}{}", "{} x", "{,}", "{\"a\"}", "{\"a\":}",
-        "{\"a\":1}", "{\"a\":null}", "{\"a\":[]}", "{\"a\":\"b\"}", "{\"a\":{}}", "{'a':{}}", "{a:{}}",
-        "// comment\n{}", "{\"a", "{\"a\\", "{\"a\\u00", "{\"__metadata__\":1}",
-        "{\"__metadata__\":[]}", "{\"__metadata__\":{\"a\":1}}", "{\"__metadata__\":{\"a\":null}}",
-        "{\"__metadata__\":{\"a\":{}}}", "{\"__metadata__\":{\"a\":\"b\",}}",
-        "{\"__metadata__\":{\"a\":\"b\"\"c\":\"d\"}}", "\xef\xbb\xbf{}"}) {
+  for (const char* header : {"",
+                             " ",
+                             "{",
+                             "}",
+                             "[]",
+                             "null",
+                             "1",
+                             "\"\"",
+                             "{}{}",
+                             "{} x",
+                             "{,}",
+                             "{\"a\"}",
+                             "{\"a\":}",
+                             "{\"a\":1}",
+                             "{\"a\":null}",
+                             "{\"a\":[]}",
+                             "{\"a\":\"b\"}",
+                             "{\"a\":{}}",
+                             "{'a':{}}",
+                             "{a:{}}",
+                             "// comment\n{}",
+                             "{\"a",
+                             "{\"a\\",
+                             "{\"a\\u00",
+                             "{\"__metadata__\":1}",
+                             "{\"__metadata__\":[]}",
+                             "{\"__metadata__\":{\"a\":1}}",
+                             "{\"__metadata__\":{\"a\":null}}",
+                             "{\"__metadata__\":{\"a\":{}}}",
+                             "{\"__metadata__\":{\"a\":\"b\",}}",
+                             "{\"__metadata__\":{\"a\":\"b\"\"c\":\"d\"}}",
+                             "\xef\xbb\xbf{}"}) {
     CAPTURE(header);
     CHECK(outcome(file_with(header)) == refused);
   }
@@ -240,12 +272,36 @@ TEST_CASE("damaged descriptions of a tensor are refused") {
     CHECK(outcome(with("F32", dtype)) == refused);
   }
   CHECK(outcome(with("\"F32\"", "32")) == refused);
-  for (const char* shape :
-       {"[]", "[3]", "[5]", "[-4]", "[4.0]", "[4e0]", "[+4]", "[04]", "[\"4\"]", "[[4]]", "[4,]", "[,4]",
-        "[4 4]", "[4", "4", "{}", "null", "[true]", "[NaN]", "[0]", "[4,0]", "[4,4]",
-        "[18446744073709551615]", "[18446744073709551616]", "[99999999999999999999999999]",
-        "[4611686018427387908]", "[4294967296,4294967296,4]", "[9223372036854775808,2,2]",
-        "[1073741828]", "[4611686018427387905,4]"}) {
+  for (const char* shape : {"[]",
+                            "[3]",
+                            "[5]",
+                            "[-4]",
+                            "[4.0]",
+                            "[4e0]",
+                            "[+4]",
+                            "[04]",
+                            "[\"4\"]",
+                            "[[4]]",
+                            "[4,]",
+                            "[,4]",
+                            "[4 4]",
+                            "[4",
+                            "4",
+                            "{}",
+                            "null",
+                            "[true]",
+                            "[NaN]",
+                            "[0]",
+                            "[4,0]",
+                            "[4,4]",
+                            "[18446744073709551615]",
+                            "[18446744073709551616]",
+                            "[99999999999999999999999999]",
+                            "[4611686018427387908]",
+                            "[4294967296,4294967296,4]",
+                            "[9223372036854775808,2,2]",
+                            "[1073741828]",
+                            "[4611686018427387905,4]"}) {
     CAPTURE(shape);
     CHECK(outcome(with("[4]", shape)) == refused);
   }
@@ -270,10 +326,13 @@ TEST_CASE("duplicate keys are refused, also when spelled differently") {
   CHECK(outcome(file_with("{\"a\":" + body + ",\"\\u0061\":" + body + "}")) == refused);
   CHECK(outcome(file_with(R"({"__metadata__":{},"__metadata__":{}})")) == refused);
   CHECK(outcome(file_with(R"({"__metadata__":{"a":"1","a":"1"}})")) == refused);
-  CHECK(outcome(file_with(R"({"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}})")) == refused);
-  CHECK(outcome(file_with(R"({"a":{"dtype":"U8","shape":[0],"shape":[0],"data_offsets":[0,0]}})")) == refused);
   CHECK(outcome(file_with(
-            R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"data_offsets":[0,0]}})")) == refused);
+            R"({"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}})")) == refused);
+  CHECK(outcome(file_with(
+            R"({"a":{"dtype":"U8","shape":[0],"shape":[0],"data_offsets":[0,0]}})")) == refused);
+  CHECK(outcome(file_with(
+            R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"data_offsets":[0,0]}})")) ==
+        refused);
 }
 
 TEST_CASE("tensors that overlap, leave gaps or end before the file are refused") {
@@ -296,16 +355,19 @@ TEST_CASE("tensors that overlap, leave gaps or end before the file are refused")
 }
 
 TEST_CASE("text that is not UTF-8 is refused, in names, values and outside of strings") {
-  for (const char* text :
-       {"\xff", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80", "\xc3", "\xe2\x82", "\xc3\x28", "\xf0\x9f\x98"}) {
-    CHECK(outcome(file_with(std::string("{\"__metadata__\":{\"a\":\"") + text + "\"}}")) == refused);
-    CHECK(outcome(file_with(std::string("{\"__metadata__\":{\"") + text + "\":\"a\"}}")) == refused);
+  for (const char* text : {"\xff", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80",
+                           "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80",
+                           "\xc3", "\xe2\x82", "\xc3\x28", "\xf0\x9f\x98"}) {
+    CHECK(outcome(file_with(std::string("{\"__metadata__\":{\"a\":\"") + text + "\"}}")) ==
+          refused);
+    CHECK(outcome(file_with(std::string("{\"__metadata__\":{\"") + text + "\":\"a\"}}")) ==
+          refused);
     CHECK(outcome(file_with(std::string("{}") + text)) == refused);
   }
   for (const char* text : {"\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
                            "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
-    CHECK(outcome(file_with(std::string("{\"__metadata__\":{\"a\":\"") + text + "\"}}")) == "nothing");
+    CHECK(outcome(file_with(std::string("{\"__metadata__\":{\"a\":\"") + text + "\"}}")) ==
+          "nothing");
   }
 }
 
@@ -313,7 +375,8 @@ TEST_CASE("damaged escapes and control characters are refused") {
   for (const char* text : {"\\x41", "\\u12", "\\u12g4", "\\ud800", "\\ud800\\u0041", "\\ud800x",
                            "\\udc00", "\\'", "\\", "\n", "\t", "\x01", "\x1f"}) {
     CAPTURE(text);
-    CHECK(outcome(file_with(std::string("{\"__metadata__\":{\"a\":\"") + text + "\"}}")) == refused);
+    CHECK(outcome(file_with(std::string("{\"__metadata__\":{\"a\":\"") + text + "\"}}")) ==
+          refused);
   }
 }
 
@@ -328,7 +391,8 @@ TEST_CASE("nesting however deep is refused without using up the stack") {
 TEST_CASE("a file cut off anywhere is refused") {
   const Buffer file = write_safetensors(two_tensors(some_floats, some_bytes));
   for (std::size_t size = 0; size < file.size(); ++size) {
-    CHECK(outcome(Buffer(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size))) == refused);
+    CHECK(outcome(Buffer(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size))) ==
+          refused);
   }
   Buffer longer = file;
   longer.push_back(std::byte{0});
@@ -372,8 +436,9 @@ TEST_CASE("random damage never does more than being refused") {
           damaged.erase(damaged.begin() + at, damaged.end());
           break;
         case 5: {  // a piece repeated elsewhere
-          const Buffer piece(damaged.begin() + at,
-                             damaged.begin() + std::min<std::ptrdiff_t>(at + 20, std::ssize(damaged)));
+          const Buffer piece(
+              damaged.begin() + at,
+              damaged.begin() + std::min<std::ptrdiff_t>(at + 20, std::ssize(damaged)));
           damaged.insert(damaged.begin() + elsewhere, piece.begin(), piece.end());
           break;
         }
@@ -381,7 +446,8 @@ TEST_CASE("random damage never does more than being refused") {
       // Half of the time the length is made to fit again, so that the header itself is read.
       if (below(2) == 0 && damaged.size() >= 8) {
         const std::uint64_t length = damaged.size() - std::min<std::size_t>(damaged.size(), 8 + 27);
-        for (std::size_t k = 0; k < 8; ++k) damaged[k] = static_cast<std::byte>(length >> (8 * k) & 0xff);
+        for (std::size_t k = 0; k < 8; ++k)
+          damaged[k] = static_cast<std::byte>(length >> (8 * k) & 0xff);
       }
     }
     survive(damaged);

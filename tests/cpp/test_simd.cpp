@@ -23,8 +23,9 @@ AlignedFloats mixed_values(std::size_t n, Random& random) {
   AlignedFloats values(n);
   for (float& value : values) {
     const auto exponent = static_cast<int>(random.below(200)) - 136;
-    value = random.below(16) == 0 ? 0.0f
-                                  : static_cast<float>(std::ldexp(random.uniform() - 0.5, exponent));
+    value = random.below(16) == 0
+                ? 0.0f
+                : static_cast<float>(std::ldexp(random.uniform() - 0.5, exponent));
   }
   return values;
 }
@@ -35,7 +36,8 @@ AlignedFloats ordinary_values(std::size_t n, Random& random) {
   return values;
 }
 
-// The bits of a NaN are left open by IEEE 754 and by WebAssembly; all else has to agree in every bit.
+// The bits of a NaN are left open by IEEE 754 and by WebAssembly; all else has to agree in every
+// bit.
 bool same_bits(float a, float b) {
   if (std::isnan(a) && std::isnan(b)) return true;
   return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
@@ -49,7 +51,8 @@ bool same_bits(const AlignedFloats& a, const AlignedFloats& b) {
   return true;
 }
 
-// Calls check(n, make) for every padded length and several draws of values; make(n) gives fresh values.
+// Calls check(n, make) for every padded length and several draws of values; make(n) gives fresh
+// values.
 template <class Check>
 void for_many_sizes_and_values(Check check) {
   Random random(11);
@@ -61,7 +64,9 @@ void for_many_sizes_and_values(Check check) {
   }
 }
 
-float draw_scalar(Random& random) { return static_cast<float>(random.normal()); }
+float draw_scalar(Random& random) {
+  return static_cast<float>(random.normal());
+}
 
 double ulps_apart(double a, double b) {
   const auto bits_a = std::bit_cast<std::int64_t>(a), bits_b = std::bit_cast<std::int64_t>(b);
@@ -181,8 +186,8 @@ TEST_CASE("exp and sigmoid equal their scalar twins bit for bit, also at the edg
   for (const float edge :
        {0.0f, -0.0f, ExpConstants::low, ExpConstants::high, std::nextafter(ExpConstants::low, 0.0f),
         std::nextafter(ExpConstants::low, -infinity), std::nextafter(ExpConstants::high, 0.0f),
-        std::nextafter(ExpConstants::high, infinity), 0.34657359f, -0.34657359f, 1e-45f, 1e-38f, 1e30f,
-        -1e30f, infinity, -infinity, not_a_number, -not_a_number}) {
+        std::nextafter(ExpConstants::high, infinity), 0.34657359f, -0.34657359f, 1e-45f, 1e-38f,
+        1e30f, -1e30f, infinity, -infinity, not_a_number, -not_a_number}) {
     values.push_back(edge);
   }
   values.resize(padded(values.size()));
@@ -240,7 +245,8 @@ TEST_CASE("the portable logarithm is within 2 ulp of the C library's") {
   for (int k = 0; k < 200'000; ++k) {
     // Close to 1, where digits could cancel, and over all magnitudes.
     const double x = k % 2 == 0 ? 0.5 + random.uniform()
-                                : std::ldexp(0.5 + random.uniform(), static_cast<int>(random.below(2000)) - 1000);
+                                : std::ldexp(0.5 + random.uniform(),
+                                             static_cast<int>(random.below(2000)) - 1000);
     if (x != 1) worst = std::max(worst, ulps_apart(portable_log(x), std::log(x)));
   }
   CHECK(worst <= 2);

@@ -142,8 +142,10 @@ TEST_CASE("a split by time puts nothing into training that is later than the tes
   const auto [train, test] = split_at(data, time_test(data, 0.4));
   CHECK(test.size() == 3);
   double latest_train = 0, earliest_test = std::numeric_limits<double>::infinity();
-  for (std::uint32_t p = 0; p < train.size(); ++p) latest_train = std::max(latest_train, train.timestamp_at(p));
-  for (std::uint32_t p = 0; p < test.size(); ++p) earliest_test = std::min(earliest_test, test.timestamp_at(p));
+  for (std::uint32_t p = 0; p < train.size(); ++p)
+    latest_train = std::max(latest_train, train.timestamp_at(p));
+  for (std::uint32_t p = 0; p < test.size(); ++p)
+    earliest_test = std::min(earliest_test, test.timestamp_at(p));
   CHECK(latest_train == 5);
   CHECK(earliest_test == 6);
   CHECK(time_test(data, 0).empty());
@@ -178,7 +180,8 @@ TEST_CASE("no interactions split into nothing and nothing") {
   CHECK(split_at(none, {}).train.size() == 0);
 }
 
-TEST_CASE("chosen rows are the test set, whatever their order, and dropped duplicates are passed over") {
+TEST_CASE(
+    "chosen rows are the test set, whatever their order, and dropped duplicates are passed over") {
   const Indices users{1, 0, 1, 0}, items{0, 0, 0, 1};
   const Interactions data = Interactions::from_coordinates(2, 2, {users, items, {}, {}, {}});
   CHECK(data.size() == 3);  // row 2 replaced row 0

@@ -15,7 +15,9 @@ using namespace featherfm::testing;
 namespace {
 
 // Eigen counts with signed numbers.
-Eigen::Index at(std::size_t n) { return static_cast<Eigen::Index>(n); }
+Eigen::Index at(std::size_t n) {
+  return static_cast<Eigen::Index>(n);
+}
 
 MatrixFactorization decomposed(const SvdOptions& options, const SharedData& data) {
   const auto trainer = make_svd(options, data);
@@ -72,7 +74,9 @@ Eigen::MatrixXd as_matrix(const Matrix& matrix) {
 }
 
 // With a user and an item nobody has rated.
-SharedData small_data() { return shared_data(21, 16, synthetic_ratings(20, 15, 120, 6)); }
+SharedData small_data() {
+  return shared_data(21, 16, synthetic_ratings(20, 15, 120, 6));
+}
 
 }  // namespace
 
@@ -125,7 +129,8 @@ TEST_CASE("singular vectors are orthogonal and split the singular values evenly"
     const Eigen::MatrixXd gram = columns.transpose() * columns;
     for (Eigen::Index a = 0; a < 6; ++a) {
       for (Eigen::Index b = 0; b < 6; ++b) {
-        const double expected = a == b ? double{model.singular_values[static_cast<std::size_t>(a)]} : 0;
+        const double expected =
+            a == b ? double{model.singular_values[static_cast<std::size_t>(a)]} : 0;
         CHECK(std::abs(gram(a, b) - expected) < 1e-4 * gram(0, 0));
       }
     }
@@ -171,8 +176,10 @@ TEST_CASE("the decomposition of the small example has two tastes") {
   }
   // The hidden places lean to their block's side of the fill.
   for (std::uint32_t user = 0; user < 5; ++user) {
-    if (user == 2) CHECK(predict(two, user, 4 - user) > 0.6);
-    else CHECK(predict(two, user, 4 - user) < 0.4);
+    if (user == 2)
+      CHECK(predict(two, user, 4 - user) > 0.6);
+    else
+      CHECK(predict(two, user, 4 - user) < 0.4);
   }
 }
 
@@ -187,7 +194,8 @@ TEST_CASE("a matrix of smaller rank than the factors leaves zero columns, not no
   options.factors = 5;
   const auto model = decomposed(options, shared_data(8, 6, ratings));
   REQUIRE(model.all_finite());
-  CHECK((product(model) - filled(options, interactions(8, 6, ratings))).cwiseAbs().maxCoeff() < 1e-4);
+  CHECK((product(model) - filled(options, interactions(8, 6, ratings))).cwiseAbs().maxCoeff() <
+        1e-4);
   for (std::size_t f = 1; f < 5; ++f) {
     CHECK(model.singular_values[f] < 1e-5f * model.singular_values[0]);
     for (std::size_t user = 0; user < 8; ++user) CHECK(model.user_factors.row(user)[f] == 0);
@@ -245,11 +253,12 @@ TEST_CASE("a large sparse matrix is decomposed without being formed") {
   options.factors = 2;
   options.oversampling = 2;
   options.power_iterations = 1;
-  const auto data = shared(
-      Interactions::from_coordinates(users, items, {user_list, item_list, values, {}, {}}));
+  const auto data =
+      shared(Interactions::from_coordinates(users, items, {user_list, item_list, values, {}, {}}));
   const auto model = decomposed(options, data);
   CHECK(model.all_finite());
-  // Filled by item means, the matrix is almost constant: the first singular value is mean sqrt(users items).
+  // Filled by item means, the matrix is almost constant: the first singular value is mean
+  // sqrt(users items).
   CHECK(std::abs(model.singular_values[0] / (3 * std::sqrt(double{users} * items)) - 1) < 0.03);
 }
 
@@ -267,7 +276,8 @@ TEST_CASE("SVD options out of range are refused by name") {
   CHECK(refused([](O& o) { o.power_iterations = 101; }) == "OUT_OF_RANGE powerIterations");
   CHECK(refused([](O& o) { o.fill_value = std::nanf(""); }) == "NOT_FINITE fill");
   CHECK(refused([](O& o) { o.value_range = ValueRange{2, 2}; }) == "OUT_OF_RANGE valueRange");
-  CHECK(error_of([] { make_svd({}, shared(Interactions::from_coordinates(2, 2, {}))); }) == "EMPTY data");
+  CHECK(error_of([] { make_svd({}, shared(Interactions::from_coordinates(2, 2, {}))); }) ==
+        "EMPTY data");
 }
 
 TEST_CASE("ratings too large for floats raise an error instead of a broken model") {

@@ -130,7 +130,8 @@ TEST_CASE("similar rows equal a sort by cosine or dot product, without the row i
       std::vector<double> similarity(30);
       const auto dot = [&](std::uint32_t a, std::uint32_t b) {
         double sum = 0;
-        for (std::size_t f = 0; f < 6; ++f) sum += double{towers.items.row(a)[f]} * towers.items.row(b)[f];
+        for (std::size_t f = 0; f < 6; ++f)
+          sum += double{towers.items.row(a)[f]} * towers.items.row(b)[f];
         return sum;
       };
       Indices order;
@@ -140,7 +141,8 @@ TEST_CASE("similar rows equal a sort by cosine or dot product, without the row i
                                 : dot(row, other) / std::sqrt(dot(row, row) * dot(other, other));
         if (other != row) order.push_back(other);
       }
-      std::ranges::sort(order, std::greater<>(), [&](std::uint32_t other) { return similarity[other]; });
+      std::ranges::sort(order, std::greater<>(),
+                        [&](std::uint32_t other) { return similarity[other]; });
       const auto found = similar_rows(towers.items, 6, row, 100, measure);
       CHECK(indices_of(found) == order);
       for (const Scored& entry : found) {
@@ -162,7 +164,8 @@ TEST_CASE("rows that are the same, opposite or zero have cosine 1, -1 and 0, tie
   CHECK(found[0].score == 1);
   CHECK(found[2].score == 0);
   CHECK(found[4].score == -1);
-  for (const Scored& entry : similar_rows(rows, 2, 1, 10, Similarity::cosine)) CHECK(entry.score == 0);
+  for (const Scored& entry : similar_rows(rows, 2, 1, 10, Similarity::cosine))
+    CHECK(entry.score == 0);
 }
 
 TEST_CASE("a bias column takes no part in similarity") {
@@ -202,7 +205,8 @@ TEST_CASE("values are clipped or sent through the logistic link") {
 }
 
 TEST_CASE("popularity scores items by their number of interactions") {
-  const auto model = popularity(interactions(3, 4, {{0, 1}, {1, 1}, {2, 1}, {0, 3}, {1, 3}, {2, 0}}));
+  const auto model =
+      popularity(interactions(3, 4, {{0, 1}, {1, 1}, {2, 1}, {0, 3}, {1, 3}, {2, 0}}));
   const Towers towers = model.towers();
   ItemRanker ranker(towers);
   CHECK(indices_of(ranker.top(user_view(towers, 0), 4, {})) == Indices{1, 3, 0, 2});

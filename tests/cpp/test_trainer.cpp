@@ -147,7 +147,8 @@ TEST_CASE("validation losses are those of the model at the epoch's end") {
     double squared = 0, absolute = 0, loss = 0;
     for (std::uint32_t user = 0; user < split.test->users(); ++user) {
       for (std::uint32_t p = split.test->user_begin(user); p < split.test->user_end(user); ++p) {
-        const double s = predict(model, user, split.test->item_at(p)), actual = split.test->value_at(p);
+        const double s = predict(model, user, split.test->item_at(p)),
+                     actual = split.test->value_at(p);
         double value = std::clamp(s, double{model.range.low}, double{model.range.high});
         double one_loss = (s - actual) * (s - actual);
         if (model.link == Link::logistic) {

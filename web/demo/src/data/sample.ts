@@ -97,7 +97,8 @@ function makeFilms(random: () => number): Film[] {
   );
   return Array.from({ length: filmCount }, (_, k) => {
     const { genres, nouns } = at(tastes, tasteOf(k));
-    const name = at(order, Math.floor(k / tastes.length) % order.length);
+    // Each taste begins elsewhere, or the best known films would all have the same first word.
+    const name = at(order, (Math.floor(k / tastes.length) + 13 * tasteOf(k)) % order.length);
     const title = `The ${adjectives[name % adjectives.length]} ${nouns[Math.floor(name / adjectives.length)]}`;
     const second = 1 + Math.floor(random() * (genres.length - 1));
     return {
