@@ -82,14 +82,11 @@ class TrainerHandle {
  public:
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start)
-      : seen_(*data), options_text_(options_text) {
+      : data_(data), start_(start), options_text_(options_text) {
     const Options given(options);
     family_ = given.text("model");
     std::optional<MatrixFactorization> from;
-    if (start) {
-      from = start->file.model;
-      seen_ = SeenItems::joined(start->file.seen, seen_);
-    }
+    if (start) from = start->file.model;
     if (family_ == "svd") {
       trainer_ = make_svd(read_svd(given), data);
     } else if (given.text("optimizer") == "als") {
@@ -116,8 +113,10 @@ class TrainerHandle {
 
   ModelHandle model() const {
     return guarded([&] {
+      SeenItems seen(*data_);
+      if (start_) seen = SeenItems::joined(start_->file.seen, seen);
       return std::make_shared<ServedModel>(
-          ModelFile{family_, options_text_, trainer_->model(), seen_, "", ""});
+          ModelFile{family_, options_text_, trainer_->model(), std::move(seen), "", ""});
     });
   }
   std::uint32_t best_epoch() const { return trainer_->best_epoch(); }
@@ -140,7 +139,8 @@ class TrainerHandle {
   }
 
   std::unique_ptr<Trainer> trainer_;
-  SeenItems seen_;
+  DataHandle data_;
+  ModelHandle start_;
   std::string family_, options_text_;
 };
 

@@ -151,6 +151,7 @@ Interactions Interactions::from_coordinates(std::uint32_t users, std::uint32_t i
     result.timestamps_.reserve(write);
     for (const std::uint32_t row : rows) result.timestamps_.push_back(input.timestamps[row]);
   }
+  result.summarize();
   return result;
 }
 
@@ -180,6 +181,7 @@ Interactions Interactions::subset(std::span<const std::uint32_t> positions) cons
   result.values_ = gather(values_, ordered);
   result.weights_ = gather(weights_, ordered);
   result.timestamps_ = gather(timestamps_, ordered);
+  result.summarize();
   return result;
 }
 
@@ -205,16 +207,18 @@ Interactions Interactions::remapped(std::uint32_t users_after, std::uint32_t ite
                           {new_users, new_items, values, weights, timestamps}, Duplicates::error);
 }
 
-Interactions::Range Interactions::value_range() const {
-  if (values_.empty()) return {};
-  const auto [low, high] = std::minmax_element(values_.begin(), values_.end());
-  return {*low, *high};
-}
-
-std::vector<std::uint32_t> Interactions::item_counts() const {
-  std::vector<std::uint32_t> counts(items_count_);
-  for (const std::uint32_t item : items_) ++counts[item];
-  return counts;
+void Interactions::summarize() {
+  double sum = 0, weight = 0;
+  item_counts_.assign(items_count_, 0);
+  if (!values_.empty()) range_ = {values_.front(), values_.front()};
+  for (std::uint32_t position = 0; position < size(); ++position) {
+    const float value = values_[position];
+    range_ = {std::min(range_.low, value), std::max(range_.high, value)};
+    sum += double{weight_at(position)} * double{value};
+    weight += weight_at(position);
+    ++item_counts_[items_[position]];
+  }
+  weighted_mean_ = weight > 0 ? sum / weight : 0;
 }
 
 ByItem::ByItem(const Interactions& interactions)

@@ -36,6 +36,7 @@ class MfAls final : public Trainer {
   static constexpr std::uint32_t piece = 256;
 
   Work train() override {
+    for (RandomFactors factors(options_, *data_); !factors.draw_rows(model_);) co_yield Pause{};
     std::uint32_t work = 0;
     for (epoch_ = 1;; ++epoch_) {
       // Very popular items have tens of thousands of ratings, so pauses come within a row too.

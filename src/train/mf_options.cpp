@@ -5,21 +5,9 @@
 
 #include "base/error.h"
 #include "base/portable_math.h"
-#include "base/random.h"
 
 namespace featherfm {
 namespace {
-
-void randomize_new_rows(Matrix& factors, const std::vector<std::uint32_t>& counts, float scale,
-                        Random& random) {
-  for (std::size_t r = 0; r < counts.size(); ++r) {
-    const auto row = factors.columns_of(r);
-    if (counts[r] == 0 || std::any_of(row.begin(), row.end(), [](float x) { return x != 0; })) {
-      continue;
-    }
-    for (float& x : row) x = static_cast<float>(random.normal()) * scale;
-  }
-}
 
 void require_inside(const Interactions& data, ValueRange range) {
   const auto [low, high] = data.value_range();
@@ -32,13 +20,7 @@ void require_inside(const Interactions& data, ValueRange range) {
 
 // The constant that alone would predict best: the weighted mean, through the link.
 float best_constant(const Interactions& data, Link link, ValueRange range) {
-  double sum = 0, weight = 0;
-  for (std::uint32_t position = 0; position < data.size(); ++position) {
-    sum += double{data.weight_at(position)} * double{data.value_at(position)};
-    weight += data.weight_at(position);
-  }
-  if (weight == 0) return 0;
-  const double mean = sum / weight;
+  const double mean = data.weighted_mean();
   if (link == Link::identity) return static_cast<float>(mean);
   const double unit =
       std::clamp((mean - range.low) / (double{range.high} - double{range.low}), 1e-6, 1 - 1e-6);
@@ -100,11 +82,21 @@ MatrixFactorization initial_model(const MfOptions& options, Link link, const Int
   model.fold_in.bias_regularization = options.bias_regularization;
   model.fold_in.frequency_scaling = options.frequency_scaling;
   model.fold_in.user_bias = options.user_bias;
-  Random random(options.seed);
-  // Counts cover the data's rows only; a start model may have more.
-  randomize_new_rows(model.user_factors, user_counts(data), options.initial_scale, random);
-  randomize_new_rows(model.item_factors, data.item_counts(), options.initial_scale, random);
   return model;
+}
+
+bool RandomFactors::draw_rows(MatrixFactorization& model) {
+  const std::size_t users = data_.users(), rows = users + data_.items();
+  for (const std::size_t end = std::min(rows, row_ + 256); row_ < end; ++row_) {
+    const bool user = row_ < users;
+    const auto index = static_cast<std::uint32_t>(user ? row_ : row_ - users);
+    const std::size_t count =
+        user ? data_.items_of(index).size() : std::size_t{data_.item_counts()[index]};
+    const auto row = (user ? model.user_factors : model.item_factors).columns_of(index);
+    if (count == 0 || std::any_of(row.begin(), row.end(), [](float x) { return x != 0; })) continue;
+    for (float& x : row) x = static_cast<float>(random_.normal()) * scale_;
+  }
+  return row_ == rows;
 }
 
 std::vector<float> penalty_per_rating(float lambda, float scaling,

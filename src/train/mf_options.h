@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/random.h"
 #include "data/interactions.h"
 #include "model/matrix_factorization.h"
 
@@ -26,12 +27,27 @@ struct MfOptions {
   void validate() const;
 };
 
-// What the first epoch starts from: `start` if given, grown to the data's users and items, else zeros with the global
-// bias set. Rows that have interactions but are still zero get random factors, drawn users first, then items; rows
-// without interactions stay zero, which predicts an average user or item.
+// What training starts from, but for the random factors of new rows: `start` if given, grown to the data's users and
+// items, else zeros with the global bias set.
 // Errors: empty; out_of_range for `ratings` outside the value range where the link needs it inside.
 MatrixFactorization initial_model(const MfOptions& options, Link link, const Interactions& data,
                                   std::optional<MatrixFactorization> start);
+
+// Draws the factors of rows that have interactions but are still zero, users first, then items. Rows without interactions
+// stay zero, which predicts an average user or item.
+class RandomFactors {
+ public:
+  RandomFactors(const MfOptions& options, const Interactions& data)
+      : random_(options.seed), scale_(options.initial_scale), data_(data) {}
+  // Some hundred rows; true when all are drawn.
+  bool draw_rows(MatrixFactorization& model);
+
+ private:
+  Random random_;
+  float scale_;
+  const Interactions& data_;
+  std::size_t row_ = 0;  // over users, then items
+};
 
 // lambda n^(scaling - 1) for n ratings: the share of a row's penalty that falls to one of its ratings.
 std::vector<float> penalty_per_rating(float lambda, float scaling,

@@ -287,6 +287,7 @@ class MfSgd final : public Trainer {
 
  private:
   Work train() override {
+    for (RandomFactors factors(options_, *data_); !factors.draw_rows(model_);) co_yield Pause{};
     // Copy the ratings out of the compressed rows, then shuffle them (Fisher-Yates).
     constexpr std::size_t piece = 16 * block_size;
     ratings_.reserve(data_->size());
