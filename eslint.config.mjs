@@ -13,6 +13,7 @@ export default tseslint.config(
     rules: {
       // Numbers are most of what this project's messages say.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
     },
   },
   {
@@ -20,6 +21,7 @@ export default tseslint.config(
     languageOptions: {
       globals: Object.fromEntries(
         [
+          "AbortController",
           "AbortSignal",
           "Buffer",
           "URL",

@@ -1,8 +1,9 @@
-// Speed of the core alone, natively and as WebAssembly: the same program is built for both, and bench/run.mjs runs them
-// one after the other. Prints one "name milliseconds" line per measurement, the median of several runs.
+// Speed of the core alone, natively and as WebAssembly: the same program is built for both, and
+// bench/run.mjs runs them one after the other. Prints one "name milliseconds" line per measurement,
+// the median of several runs.
 //
-// The ratings are synthetic, in the shape of MovieLens-100K's training folds (943 users, 1682 items, 80,000 ratings with a
-// popularity skew): speed does not depend on the values.
+// The ratings are synthetic, in the shape of MovieLens-100K's training folds (943 users, 1682
+// items, 80,000 ratings with a popularity skew): speed does not depend on the values.
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -27,7 +28,8 @@ std::shared_ptr<const Interactions> synthetic_ratings() {
   std::vector<char> taken(943 * 1682);
   while (users.size() < 80'000) {
     const double u = random.uniform(), i = random.uniform();
-    const auto user = static_cast<std::uint32_t>(u * u * 943), item = static_cast<std::uint32_t>(i * i * 1682);
+    const auto user = static_cast<std::uint32_t>(u * u * 943),
+               item = static_cast<std::uint32_t>(i * i * 1682);
     if (std::exchange(taken[user * 1682 + item], 1)) continue;
     users.push_back(user);
     items.push_back(item);
@@ -37,7 +39,8 @@ std::shared_ptr<const Interactions> synthetic_ratings() {
       Interactions::from_coordinates(943, 1682, {users, items, values, {}, {}}));
 }
 
-void report(const char* name, unsigned number, int runs, const std::function<double()>& milliseconds) {
+void report(const char* name, unsigned number, int runs,
+            const std::function<double()>& milliseconds) {
   std::vector<double> times;
   for (int run = 0; run < runs; ++run) times.push_back(milliseconds());
   std::sort(times.begin(), times.end());

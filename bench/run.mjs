@@ -12,7 +12,10 @@ const { values: given } = parseArgs({
 
 const folder = path.join(import.meta.dirname, "rows");
 const groups = [];
-for (const name of fs.readdirSync(folder).filter((file) => file.endsWith(".mjs")).sort()) {
+for (const name of fs
+  .readdirSync(folder)
+  .filter((file) => file.endsWith(".mjs"))
+  .sort()) {
   groups.push(...(await import(path.join(folder, name))).groups);
 }
 if (given.list) {
@@ -21,7 +24,9 @@ if (given.list) {
 }
 const chosen = groups.filter(({ name }) => given.only === undefined || name === given.only);
 if (chosen.length === 0) {
-  console.error(`No benchmark is called "${given.only}"; there are ${groups.map(({ name }) => name).join(", ")}`);
+  console.error(
+    `No benchmark is called "${given.only}"; there are ${groups.map(({ name }) => name).join(", ")}`,
+  );
   process.exit(2);
 }
 
@@ -31,7 +36,9 @@ for (const { name, what, run } of chosen) {
   await run((row) => {
     rows.push(row);
     const value = Math.abs(row.value) >= 100 ? row.value.toFixed(0) : row.value.toPrecision(4);
-    console.log(`  ${row.id.padEnd(38)} ${value.padStart(10)} ${row.unit.padEnd(12)} ${row.detail}`);
+    console.log(
+      `  ${row.id.padEnd(38)} ${value.padStart(10)} ${row.unit.padEnd(12)} ${row.detail}`,
+    );
   });
 }
 if (given.json !== undefined) {

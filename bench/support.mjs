@@ -26,7 +26,9 @@ export function medianTime(runs, work) {
 export async function movieLens() {
   const folder = await unpackMovieLens();
   if (folder === null) {
-    console.log("  SKIPPED: MovieLens-100K is not there; set MOVIELENS_DIR to the folder with ml-100k.zip");
+    console.log(
+      "  SKIPPED: MovieLens-100K is not there; set MOVIELENS_DIR to the folder with ml-100k.zip",
+    );
     return null;
   }
   const lists = { users: [], items: [], ratings: [], timestamps: [] };

@@ -6,12 +6,15 @@ namespace {
 template <class T>
 val copied(std::span<const T> values) {
   // typed_memory_view is a view; slice() copies it.
-  return val(emscripten::typed_memory_view(values.size(), values.data())).template call<val>("slice");
+  return val(emscripten::typed_memory_view(values.size(), values.data()))
+      .template call<val>("slice");
 }
 
 }  // namespace
 
-bool missing(const val& value) { return value.isNull() || value.isUndefined(); }
+bool missing(const val& value) {
+  return value.isNull() || value.isUndefined();
+}
 
 template <class T>
 std::vector<T> from_js(const val& array) {
@@ -23,16 +26,32 @@ template std::vector<std::uint32_t> from_js(const val&);
 template std::vector<float> from_js(const val&);
 template std::vector<double> from_js(const val&);
 
-val to_js(std::span<const std::uint8_t> values) { return copied(values); }
-val to_js(std::span<const std::uint32_t> values) { return copied(values); }
-val to_js(std::span<const float> values) { return copied(values); }
-val to_js(std::span<const double> values) { return copied(values); }
+val to_js(std::span<const std::uint8_t> values) {
+  return copied(values);
+}
+val to_js(std::span<const std::uint32_t> values) {
+  return copied(values);
+}
+val to_js(std::span<const float> values) {
+  return copied(values);
+}
+val to_js(std::span<const double> values) {
+  return copied(values);
+}
 
-void set(const val& object, const char* name, const val& value) { val(object).set(name, value); }
-void set(const val& object, const char* name, double value) { val(object).set(name, value); }
-void set(const val& object, const char* name, bool value) { val(object).set(name, value); }
+void set(const val& object, const char* name, const val& value) {
+  val(object).set(name, value);
+}
+void set(const val& object, const char* name, double value) {
+  val(object).set(name, value);
+}
+void set(const val& object, const char* name, bool value) {
+  val(object).set(name, value);
+}
 
-val Options::raw(const char* name) const { return object_[name]; }
+val Options::raw(const char* name) const {
+  return object_[name];
+}
 
 double Options::number(const char* name) const {
   const val value = raw(name);

@@ -1,5 +1,5 @@
-// Typed arrays are copied in and out whole. No view of WebAssembly memory is handed to JavaScript: growth of the memory
-// would detach it silently.
+// Typed arrays are copied in and out whole. No view of WebAssembly memory is handed to JavaScript:
+// growth of the memory would detach it silently.
 #pragma once
 
 #include <emscripten/val.h>
@@ -17,7 +17,8 @@ using emscripten::val;
 
 bool missing(const val& value);
 
-// The elements of a typed array (the package makes sure it is one of the right kind); none for null.
+// The elements of a typed array (the package makes sure it is one of the right kind); none for
+// null.
 template <class T>
 std::vector<T> from_js(const val& array);
 extern template std::vector<std::uint8_t> from_js(const val&);
@@ -30,7 +31,8 @@ val to_js(std::span<const std::uint32_t> values);
 val to_js(std::span<const float> values);
 val to_js(std::span<const double> values);
 
-// An object's property. Functions here are out of line: inlined at every use they double the bindings' size.
+// An object's property. Functions here are out of line: inlined at every use they double the
+// bindings' size.
 void set(const val& object, const char* name, const val& value);
 void set(const val& object, const char* name, double value);
 void set(const val& object, const char* name, bool value);

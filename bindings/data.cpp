@@ -14,7 +14,9 @@ namespace {
 
 using Handle = std::shared_ptr<Interactions>;
 
-Handle hold(Interactions data) { return std::make_shared<Interactions>(std::move(data)); }
+Handle hold(Interactions data) {
+  return std::make_shared<Interactions>(std::move(data));
+}
 
 Handle make_interactions(const val& options, const val& users, const val& items, const val& ratings,
                          const val& weights, const val& timestamps) {
@@ -23,10 +25,9 @@ Handle make_interactions(const val& options, const val& users, const val& items,
     const auto user_list = from_js<std::uint32_t>(users), item_list = from_js<std::uint32_t>(items);
     const auto values = from_js<float>(ratings), weight_list = from_js<float>(weights);
     const auto times = from_js<double>(timestamps);
-    const auto duplicates = choice<Duplicates>(given.text("duplicates"), "duplicates",
-                                               {{"last", Duplicates::keep_last},
-                                                {"sum", Duplicates::sum},
-                                                {"error", Duplicates::error}});
+    const auto duplicates = choice<Duplicates>(
+        given.text("duplicates"), "duplicates",
+        {{"last", Duplicates::keep_last}, {"sum", Duplicates::sum}, {"error", Duplicates::error}});
     return hold(Interactions::from_coordinates(given.index("users"), given.index("items"),
                                                {user_list, item_list, values, weight_list, times},
                                                duplicates));
@@ -94,8 +95,10 @@ EMSCRIPTEN_BINDINGS(data) {
       .property("size", &Interactions::size)
       .property("hasWeights", &Interactions::has_weights)
       .property("hasTimestamps", &Interactions::has_timestamps)
-      .property("low", +[](const Interactions& data) { return data.value_range().low; })
-      .property("high", +[](const Interactions& data) { return data.value_range().high; })
+      .property(
+          "low", +[](const Interactions& data) { return data.value_range().low; })
+      .property(
+          "high", +[](const Interactions& data) { return data.value_range().high; })
       .function("split(options)", &split)
       .function("remapped(users, items, userMap, itemMap)", &remapped)
       .function("ratingsOf(user)", &ratings_of)

@@ -1,6 +1,7 @@
-// Every entry from JavaScript runs inside guarded(): a C++ exception that escaped into JavaScript would be an object
-// without a message that is no Error, and would leak. Here it is caught, its text copied, the catch block left, and a
-// JavaScript Error with `code` and `argument` thrown instead.
+// Every entry from JavaScript runs inside guarded(): a C++ exception that escaped into JavaScript
+// would be an object without a message that is no Error, and would leak. Here it is caught, its
+// text copied, the catch block left, and a JavaScript Error with `code` and `argument` thrown
+// instead.
 #pragma once
 
 #include <exception>
@@ -15,7 +16,8 @@ struct Failure {
   std::string argument, message;
 };
 
-// What the exception being handled says. Out of line, so that every entry has one small catch block.
+// What the exception being handled says. Out of line, so that every entry has one small catch
+// block.
 Failure current_failure();
 
 [[noreturn]] void throw_to_js(const Failure& failure);

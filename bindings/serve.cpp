@@ -163,7 +163,8 @@ val predict_guest(const ServedModel& model, const val& user, const val& items, b
     std::vector<float> values;
     for (const std::uint32_t item : from_js<std::uint32_t>(items)) {
       require_row(item, model.towers.items, "items");
-      values.push_back(model.towers.value_of(model.towers.score(guest.row.data(), guest.offset, item), clip));
+      values.push_back(
+          model.towers.value_of(model.towers.score(guest.row.data(), guest.offset, item), clip));
     }
     return to_js(values);
   });
@@ -182,11 +183,12 @@ val evaluate_ratings(const ServedModel& model, const Interactions& test) {
 
 // {auc, "precision@10": ...} for every k; `train` may be null, `relevantFrom` -Infinity.
 val evaluate_ranking(const ServedModel& model, const Interactions& test,
-                     const std::shared_ptr<Interactions>& train, const val& ks, double relevant_from) {
+                     const std::shared_ptr<Interactions>& train, const val& ks,
+                     double relevant_from) {
   return guarded([&] {
     const auto cuts = from_js<std::uint32_t>(ks);
-    const RankingMetrics metrics = ranking_metrics(model.towers, test, train.get(), cuts,
-                                                   static_cast<float>(relevant_from));
+    const RankingMetrics metrics =
+        ranking_metrics(model.towers, test, train.get(), cuts, static_cast<float>(relevant_from));
     val result = val::object();
     set(result, "auc", metrics.auc);
     for (std::size_t j = 0; j < cuts.size(); ++j) {
@@ -230,15 +232,24 @@ EMSCRIPTEN_BINDINGS(serve) {
   using namespace emscripten;
   class_<ServedModel>("Model")
       .smart_ptr<ModelHandle>("ModelHandle")
-      .property("users", +[](const ServedModel& m) { return m.towers.users.rows(); })
-      .property("items", +[](const ServedModel& m) { return m.towers.items.rows(); })
-      .property("factors", +[](const ServedModel& m) { return m.towers.factors; })
-      .property("low", +[](const ServedModel& m) { return m.towers.range.low; })
-      .property("high", +[](const ServedModel& m) { return m.towers.range.high; })
-      .property("family", +[](const ServedModel& m) { return m.file.family; })
-      .property("options", +[](const ServedModel& m) { return m.file.options; })
-      .property("userIds", +[](const ServedModel& m) { return m.file.user_ids; })
-      .property("itemIds", +[](const ServedModel& m) { return m.file.item_ids; })
+      .property(
+          "users", +[](const ServedModel& m) { return m.towers.users.rows(); })
+      .property(
+          "items", +[](const ServedModel& m) { return m.towers.items.rows(); })
+      .property(
+          "factors", +[](const ServedModel& m) { return m.towers.factors; })
+      .property(
+          "low", +[](const ServedModel& m) { return m.towers.range.low; })
+      .property(
+          "high", +[](const ServedModel& m) { return m.towers.range.high; })
+      .property(
+          "family", +[](const ServedModel& m) { return m.file.family; })
+      .property(
+          "options", +[](const ServedModel& m) { return m.file.options; })
+      .property(
+          "userIds", +[](const ServedModel& m) { return m.file.user_ids; })
+      .property(
+          "itemIds", +[](const ServedModel& m) { return m.file.item_ids; })
       .function("predict(users, items, clip)", &predict)
       .function("recommend(users, filterSeen, options)", &recommend)
       .function("similar(side, row, n, measure)", &similar)

@@ -45,10 +45,9 @@ MfSgdOptions read_sgd(const Options& given) {
   read_common(given, options);
   options.loss = choice<Loss>(given.text("loss"), "loss",
                               {{"squared", Loss::squared}, {"logistic", Loss::logistic}});
-  options.optimizer = choice<Optimizer>(given.text("optimizer"), "optimizer",
-                                        {{"sgd", Optimizer::sgd},
-                                         {"adagrad", Optimizer::adagrad},
-                                         {"adam", Optimizer::adam}});
+  options.optimizer = choice<Optimizer>(
+      given.text("optimizer"), "optimizer",
+      {{"sgd", Optimizer::sgd}, {"adagrad", Optimizer::adagrad}, {"adam", Optimizer::adam}});
   options.learning_rate = given.real("learningRate");
   options.learning_rate_decay = given.real("learningRateDecay");
   if (options.optimizer == Optimizer::adam) {
@@ -148,8 +147,9 @@ class TrainerHandle {
 std::shared_ptr<TrainerHandle> make_trainer(const val& options, const std::string& options_text,
                                             const DataHandle& data, const DataHandle& validation,
                                             const ModelHandle& start) {
-  return guarded(
-      [&] { return std::make_shared<TrainerHandle>(options, options_text, data, validation, start); });
+  return guarded([&] {
+    return std::make_shared<TrainerHandle>(options, options_text, data, validation, start);
+  });
 }
 
 ModelHandle train_popularity(const DataHandle& data, const std::string& options_text) {

@@ -62,7 +62,10 @@ async function ranking(report) {
   }
   // The setting of the published figures for tuned implicit models: every rating counts as relevant.
   const model = ff.train(train, { model: "svd", fill: 0, factors: 24 });
-  const all = ff.evaluate(model, test, { metrics: ["precision@10", "recall@10", "ndcg@10"], train });
+  const all = ff.evaluate(model, test, {
+    metrics: ["precision@10", "recall@10", "ndcg@10"],
+    train,
+  });
   report({
     id: "ranking-svd-all-precision10",
     value: all["precision@10"],

@@ -65,7 +65,12 @@ async function page(report) {
     (await load()).close();
     loading.push(performance.now() - begin);
   }
-  report({ id: "load", value: median(loading), unit: "ms", detail: "load(): read, compile, instantiate, in Node" });
+  report({
+    id: "load",
+    value: median(loading),
+    unit: "ms",
+    detail: "load(): read, compile, instantiate, in Node",
+  });
 
   const ff = await load();
   report({
@@ -90,7 +95,8 @@ async function page(report) {
     Float32Array.from(kept, (k) => lists.ratings[k]),
     32,
   );
-  const epochs = (count) => medianTime(5, () => ff.train(train, { model: "mf", epochs: count }).close());
+  const epochs = (count) =>
+    medianTime(5, () => ff.train(train, { model: "mf", epochs: count }).close());
   const ours = (epochs(41) - epochs(1)) / 40;
   const theirs = medianTime(5, javaScript);
   report({

@@ -17,7 +17,8 @@ void append_whole(std::string& out, std::uint64_t value) {
   out.append(&digits[at], digits.size() - at);
 }
 
-// Up to seven significant digits, as printf's %.7g; printf itself would be 10 KB of the WebAssembly file.
+// Up to seven significant digits, as printf's %.7g; printf itself would be 10 KB of the WebAssembly
+// file.
 void append_number(std::string& out, double value) {
   if (value != value) {
     out += "NaN";
@@ -46,7 +47,8 @@ void append_number(std::string& out, double value) {
   std::string text;
   append_whole(text, digits);
   if (point <= 0) text.insert(0, static_cast<std::size_t>(1 - point), '0'), point = 1;
-  if (point > static_cast<int>(text.size())) text.append(static_cast<std::size_t>(point) - text.size(), '0');
+  if (point > static_cast<int>(text.size()))
+    text.append(static_cast<std::size_t>(point) - text.size(), '0');
   if (point < static_cast<int>(text.size())) {
     text.insert(static_cast<std::size_t>(point), 1, '.');
     text.erase(text.find_last_not_of('0') + 1);

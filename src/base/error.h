@@ -1,4 +1,5 @@
-// What the core throws. One class, with a stable code, so that callers branch on the code and people read the message.
+// What the core throws. One class, with a stable code, so that callers branch on the code and
+// people read the message.
 #pragma once
 
 #include <concepts>
@@ -40,8 +41,8 @@ class Error : public std::runtime_error {
   std::string argument_;
 };
 
-// A piece of a message. Messages are put together behind one call, not at every place that may fail: strings and their
-// clean-up at each of them made up a third of the WebAssembly file.
+// A piece of a message. Messages are put together behind one call, not at every place that may
+// fail: strings and their clean-up at each of them made up a third of the WebAssembly file.
 class Part {
  public:
   Part(const char* text) : text_(text) {}
@@ -62,10 +63,12 @@ class Part {
 // The pieces as one text. Whole numbers beyond 2^53 lose their last digits.
 std::string joined(std::initializer_list<Part> parts);
 
-[[noreturn]] void fail(ErrorCode code, std::string_view argument, std::initializer_list<Part> message);
+[[noreturn]] void fail(ErrorCode code, std::string_view argument,
+                       std::initializer_list<Part> message);
 
 // `value` is not what `argument` allows: not_finite for NaN and infinities, else out_of_range.
-[[noreturn]] void fail_range(const char* argument, std::initializer_list<Part> allowed, double value);
+[[noreturn]] void fail_range(const char* argument, std::initializer_list<Part> allowed,
+                             double value);
 
 // Throws unless low <= value <= high. NaN never passes.
 template <class T>

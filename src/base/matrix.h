@@ -1,5 +1,5 @@
-// A dense float matrix whose rows are padded with zeros to a multiple of four floats and start on 16 bytes, so that the
-// kernels in simd.h need no remainder loop.
+// A dense float matrix whose rows are padded with zeros to a multiple of four floats and start on
+// 16 bytes, so that the kernels in simd.h need no remainder loop.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,9 @@ struct Aligned16 {
 
 using AlignedFloats = std::vector<float, Aligned16<float>>;
 
-constexpr std::size_t padded(std::size_t columns) { return (columns + 3) / 4 * 4; }
+constexpr std::size_t padded(std::size_t columns) {
+  return (columns + 3) / 4 * 4;
+}
 
 class Matrix {
  public:

@@ -1,5 +1,6 @@
-// Elementary functions in double that give the same bits on every platform: libm differs in the last place between
-// glibc, musl and others. Only +, -, *, / and bit operations, so IEEE arithmetic fixes the result.
+// Elementary functions in double that give the same bits on every platform: libm differs in the
+// last place between glibc, musl and others. Only +, -, *, / and bit operations, so IEEE arithmetic
+// fixes the result.
 #pragma once
 
 #include <bit>
@@ -9,7 +10,8 @@
 
 namespace featherfm {
 
-// Natural logarithm, within 2 ulp, for positive normal x. log x = e ln 2 + 2 atanh((m - 1) / (m + 1)), x = m 2^e.
+// Natural logarithm, within 2 ulp, for positive normal x. log x = e ln 2 + 2 atanh((m - 1) / (m +
+// 1)), x = m 2^e.
 inline double portable_log(double x) {
   if (!(x > 0)) return x == 0 ? -std::numeric_limits<double>::infinity() : std::nan("");
   const auto bits = std::bit_cast<std::uint64_t>(x);
@@ -26,7 +28,8 @@ inline double portable_log(double x) {
   return static_cast<double>(exponent) * 0.6931471805599453 + 2 * (s + s * series);
 }
 
-// e^x, within 2 ulp; 0 and infinity beyond the range of double. x = n ln 2 + r, e^r by its Taylor series.
+// e^x, within 2 ulp; 0 and infinity beyond the range of double. x = n ln 2 + r, e^r by its Taylor
+// series.
 inline double portable_exp(double x) {
   if (x != x) return x;
   if (x > 709.7) return std::numeric_limits<double>::infinity();
@@ -41,10 +44,14 @@ inline double portable_exp(double x) {
 }
 
 // x^y for x > 0.
-inline double portable_pow(double x, double y) { return portable_exp(y * portable_log(x)); }
+inline double portable_pow(double x, double y) {
+  return portable_exp(y * portable_log(x));
+}
 
 // 1 / (1 + e^-x)
-inline double portable_sigmoid(double x) { return 1 / (1 + portable_exp(-x)); }
+inline double portable_sigmoid(double x) {
+  return 1 / (1 + portable_exp(-x));
+}
 
 // log(1 + e^x) without overflow.
 inline double softplus(double x) {

@@ -1,5 +1,6 @@
-// Random numbers that are the same everywhere. std::normal_distribution and friends differ between standard libraries,
-// so the draws are ours too; logarithms and roots come from portable_math.h and IEEE arithmetic.
+// Random numbers that are the same everywhere. std::normal_distribution and friends differ between
+// standard libraries, so the draws are ours too; logarithms and roots come from portable_math.h and
+// IEEE arithmetic.
 #pragma once
 
 #include <cstddef>
@@ -49,7 +50,8 @@ class Random {
     return static_cast<std::uint32_t>(product >> 32);
   }
 
-  // Standard normal, by Marsaglia's polar method; the second value of each pair is kept for the next call.
+  // Standard normal, by Marsaglia's polar method; the second value of each pair is kept for the
+  // next call.
   double normal() {
     if (has_spare_) {
       has_spare_ = false;

@@ -32,7 +32,8 @@ void Ridge::add(std::span<const float> row, float target, float weight) {
   simd::axpy(root * target, gathered, right_.data(), right_.size());
 }
 
-// A += panel^T panel, lower triangle: for each 4 x 4 block, four vectors run over the rows of the panel.
+// A += panel^T panel, lower triangle: for each 4 x 4 block, four vectors run over the rows of the
+// panel.
 void Ridge::flush() {
   const std::size_t stride = panel_.stride();
   for (std::size_t i = 0; i < stride; i += 4) {
@@ -59,6 +60,11 @@ void Ridge::factorize(std::span<const float> penalties) {
   flush();
   float largest = 0;
   for (std::size_t j = 0; j < width_; ++j) largest = std::max(largest, a_.row(j)[j] + penalties[j]);
+  if (!std::isfinite(largest)) {
+    // The equations overflowed. NaN tells everyone who looks at the solution.
+    std::fill(lower_.storage().begin(), lower_.storage().end(), largest - largest);
+    return;
+  }
   for (float jitter = 0; jitter <= largest; jitter = jitter > 0 ? 10 * jitter : 1e-6f * largest) {
     std::copy(a_.storage().begin(), a_.storage().end(), lower_.storage().begin());
     for (std::size_t j = 0; j < width_; ++j) lower_.row(j)[j] += penalties[j] + jitter;
@@ -66,14 +72,14 @@ void Ridge::factorize(std::span<const float> penalties) {
     if (cholesky(largest)) return;
     if (!(largest > 0)) break;
   }
-  // Nothing was added and nothing penalised (or nothing is finite): any x will do.
+  // Nothing was added and nothing penalised: any x will do.
   std::fill(lower_.storage().begin(), lower_.storage().end(), 0.0f);
   for (std::size_t j = 0; j < width_; ++j) lower_.row(j)[j] = 1;
 }
 
-// Cholesky by blocks of four columns, right-looking (Golub, Van Loan, Matrix Computations, 4.2.9): Eigen factorizes the
-// block on the diagonal, four-wide loops do the rest. (Eigen's own blocking is as fast, but brings 30 KB of matrix
-// products into the WebAssembly file.)
+// Cholesky by blocks of four columns, right-looking (Golub, Van Loan, Matrix Computations, 4.2.9):
+// Eigen factorizes the block on the diagonal, four-wide loops do the rest. (Eigen's own blocking is
+// as fast, but brings 30 KB of matrix products into the WebAssembly file.)
 bool Ridge::cholesky(float largest) {
   using Block = Eigen::Matrix<float, 4, 4, Eigen::RowMajor>;
   const std::size_t size = lower_.rows(), stride = lower_.stride();
@@ -100,7 +106,8 @@ bool Ridge::cholesky(float largest) {
     // What is left of the matrix loses their outer products.
     for (std::size_t i = j + 4; i < size; ++i) {
       float* const row = lower_.row(i);
-      const f4 c0 = splat(row[j]), c1 = splat(row[j + 1]), c2 = splat(row[j + 2]), c3 = splat(row[j + 3]);
+      const f4 c0 = splat(row[j]), c1 = splat(row[j + 1]), c2 = splat(row[j + 2]),
+               c3 = splat(row[j + 3]);
       for (std::size_t k = j + 4; k <= i; k += 4) {
         const float* const t = transposed_.data() + k;
         at4(row + k) -= (c0 * load4(t) + c1 * load4(t + stride)) +
@@ -111,7 +118,9 @@ bool Ridge::cholesky(float largest) {
   return true;
 }
 
-void Ridge::solve(std::span<float> x) const { solve_for({right_.data(), width_}, x); }
+void Ridge::solve(std::span<float> x) const {
+  solve_for({right_.data(), width_}, x);
+}
 
 void Ridge::solve_for(std::span<const float> right, std::span<float> x) const {
   // L y = right, then L^T x = y.

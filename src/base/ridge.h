@@ -1,6 +1,7 @@
 // Ridge regression by the normal equations, gathered a row at a time:
 //   minimise  sum_r weight_r (target_r - <x, row_r>)^2 + sum_j penalty_j x_j^2
-// The rows are few numbers wide (factors + bias), so the normal equations are small and Cholesky is the fastest way.
+// The rows are few numbers wide (factors + bias), so the normal equations are small and Cholesky is
+// the fastest way.
 #pragma once
 
 #include <cstddef>
@@ -20,15 +21,18 @@ class Ridge {
 
   void clear();
 
-  // Adds one row. Entries behind row.size() are 1: the column of a bias, where width = row.size() + 1. weight >= 0.
+  // Adds one row. Entries behind row.size() are 1: the column of a bias, where width = row.size()
+  // + 1. weight >= 0.
   void add(std::span<const float> row, float target, float weight);
 
-  // Factorizes with these penalties (`width` of them, >= 0); what was added stays, and more may follow. Where the
-  // equations are singular (no penalty and fewer rows than unknowns), the smallest power of ten times 1e-6 of their
-  // largest diagonal entry that makes them regular is added to the diagonal.
+  // Factorizes with these penalties (`width` of them, >= 0); what was added stays, and more may
+  // follow. Where the equations are singular (no penalty and fewer rows than unknowns), the
+  // smallest power of ten times 1e-6 of their largest diagonal entry that makes them regular is
+  // added to the diagonal. Where they overflow, every solution is NaN.
   void factorize(std::span<const float> penalties);
 
-  // After factorize(): x for the right-hand side that was gathered, or for another one. All of width().
+  // After factorize(): x for the right-hand side that was gathered, or for another one. All of
+  // width().
   void solve(std::span<float> x) const;
   void solve_for(std::span<const float> right, std::span<float> x) const;
 
@@ -39,11 +43,13 @@ class Ridge {
   void flush();
   bool cholesky(float largest);
 
-  // Rows are gathered in panels, so that A grows by products of small blocks that stay in registers.
+  // Rows are gathered in panels, so that A grows by products of small blocks that stay in
+  // registers.
   static constexpr std::size_t panel_rows = 32;
   std::size_t width_, filled_ = 0;
   Matrix panel_;      // rows scaled by the root of their weight
-  Matrix a_, lower_;  // sum of row row^T (lower triangle, in blocks of 4); and its Cholesky factor with the penalties
+  Matrix a_, lower_;  // sum of row row^T (lower triangle, in blocks of 4); and its Cholesky factor
+                      // with the penalties
   AlignedFloats transposed_;  // four columns of the factor
   AlignedFloats right_;
 };

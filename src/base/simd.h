@@ -1,12 +1,13 @@
 // The inner loops of training and serving, four floats wide.
 //
-// GCC's and Clang's vector extensions compile to WebAssembly simd128, SSE and NEON from one source, without intrinsics
-// (measured: Eigen expressions reach a fifth of this speed in WebAssembly). Every kernel has a scalar twin that does the
-// same operations in the same order and gives the same bits; the tests run both. Contraction to FMA is switched off by
-// the build, because it would change results between machines.
+// GCC's and Clang's vector extensions compile to WebAssembly simd128, SSE and NEON from one source,
+// without intrinsics (measured: Eigen expressions reach a fifth of this speed in WebAssembly).
+// Every kernel has a scalar twin that does the same operations in the same order and gives the same
+// bits; the tests run both. Contraction to FMA is switched off by the build, because it would
+// change results between machines.
 //
-// All lengths `n` are padded lengths: multiples of 4, with zeros behind the real columns. Rows are 16-byte aligned and
-// do not overlap.
+// All lengths `n` are padded lengths: multiples of 4, with zeros behind the real columns. Rows are
+// 16-byte aligned and do not overlap.
 #pragma once
 
 #include <bit>
@@ -19,18 +20,28 @@ namespace featherfm {
 using f4 = float __attribute__((vector_size(16), may_alias));
 using i4 = std::int32_t __attribute__((vector_size(16), may_alias));
 
-inline f4 splat(float x) { return f4{x, x, x, x}; }
-inline const f4& load4(const float* p) { return *reinterpret_cast<const f4*>(p); }
-inline f4& at4(float* p) { return *reinterpret_cast<f4*>(p); }
+inline f4 splat(float x) {
+  return f4{x, x, x, x};
+}
+inline const f4& load4(const float* p) {
+  return *reinterpret_cast<const f4*>(p);
+}
+inline f4& at4(float* p) {
+  return *reinterpret_cast<f4*>(p);
+}
 // Lanes are added as (0 + 2) + (1 + 3): two shuffles, and the order every twin repeats.
-inline float sum4(f4 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+inline float sum4(f4 v) {
+  return (v[0] + v[2]) + (v[1] + v[3]);
+}
 
-// Constants of exp: x = n ln 2 + r with |r| <= ln 2 / 2, e^r by a degree-6 minimax-like polynomial (Cephes' expf, with
-// the same split of ln 2). Arguments are limited to the range in which the result is a normal float.
+// Constants of exp: x = n ln 2 + r with |r| <= ln 2 / 2, e^r by a degree-6 minimax-like polynomial
+// (Cephes' expf, with the same split of ln 2). Arguments are limited to the range in which the
+// result is a normal float.
 struct ExpConstants {
   static constexpr float low = -87.33654f, high = 88.37626f, log2e = 1.44269504f;
   static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
-  static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding and taking away rounds to nearest
+  static constexpr float round =
+      12582912.0f;  // 1.5 * 2^23: adding and taking away rounds to nearest
   static constexpr float c5 = 1.9875691500e-4f, c4 = 1.3981999507e-3f, c3 = 8.3334519073e-3f,
                          c2 = 4.1665795894e-2f, c1 = 1.6666665459e-1f, c0 = 5.0000001201e-1f;
 };
@@ -83,7 +94,8 @@ inline f4 sqrt4(f4 v) {
   return f4{std::sqrt(v[0]), std::sqrt(v[1]), std::sqrt(v[2]), std::sqrt(v[3])};
 }
 
-// One AdaGrad step on both rows from the same old values; g the gradient of 1/2 error^2 + 1/2 lambda |row|^2:
+// One AdaGrad step on both rows from the same old values; g the gradient of 1/2 error^2 + 1/2
+// lambda |row|^2:
 //   g = lambda p - error q,   G <- G + g^2,   p <- p - rate g / sqrt(G + epsilon)
 inline void adagrad_step(float* __restrict p, float* __restrict q, float* __restrict squares_p,
                          float* __restrict squares_q, float error, float rate, float lambda_p,
@@ -100,7 +112,8 @@ inline void adagrad_step(float* __restrict p, float* __restrict q, float* __rest
 }
 
 // One Adam step on a row whose gradient is lambda p - error q, with `other` the old q:
-//   m <- b1 m + (1 - b1) g,   v <- b2 v + (1 - b2) g^2,   p <- p - rate m / (sqrt(v scale) + epsilon)
+//   m <- b1 m + (1 - b1) g,   v <- b2 v + (1 - b2) g^2,   p <- p - rate m / (sqrt(v scale) +
+//   epsilon)
 // `rate` carries the bias correction of m, `scale` that of v.
 inline void adam_step(float* __restrict p, const float* __restrict other, float* __restrict mean,
                       float* __restrict square, float error, float lambda, float rate, float scale,
@@ -140,7 +153,8 @@ inline f4 exp4(f4 x) {
   return y * std::bit_cast<f4>(power);
 }
 
-// x <- e^x, relative error below 2e-7 for x in [-87.3, 88.3]; beyond, the value at the end of that range.
+// x <- e^x, relative error below 2e-7 for x in [-87.3, 88.3]; beyond, the value at the end of that
+// range.
 inline void exp(float* x, std::size_t n) {
   for (std::size_t i = 0; i < n; i += 4) at4(x + i) = exp4(load4(x + i));
 }
@@ -233,7 +247,9 @@ inline void exp(float* x, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) x[i] = exp1(x[i]);
 }
 
-inline float sigmoid1(float x) { return 1.0f / (1.0f + exp1(-x)); }
+inline float sigmoid1(float x) {
+  return 1.0f / (1.0f + exp1(-x));
+}
 
 inline void sigmoid(float* x, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) x[i] = sigmoid1(x[i]);

@@ -18,7 +18,9 @@ bool SymmetricEigen::rotate_row() {
     row_ = 0;
     // Convergence is quadratic: a handful of sweeps; the limit only stops what is not finite.
     if (!std::exchange(rotated_, false) || ++sweeps_ == 60) {
-      const auto larger = [&](std::size_t i, std::size_t j) { return a_[i * n_ + i] > a_[j * n_ + j]; };
+      const auto larger = [&](std::size_t i, std::size_t j) {
+        return a_[i * n_ + i] > a_[j * n_ + j];
+      };
       std::make_heap(order_.begin(), order_.end(), larger);
       std::sort_heap(order_.begin(), order_.end(), larger);
       return false;
@@ -29,7 +31,8 @@ bool SymmetricEigen::rotate_row() {
   return true;
 }
 
-// The rotation that makes entry (p, q) zero (Golub, Van Loan, Matrix Computations, algorithm 8.5.1).
+// The rotation that makes entry (p, q) zero (Golub, Van Loan, Matrix Computations,
+// algorithm 8.5.1).
 void SymmetricEigen::rotate(std::size_t p, std::size_t q) {
   const double pq = a_[p * n_ + q], pp = a_[p * n_ + p], qq = a_[q * n_ + q];
   if (std::abs(pq) <= 1e-15 * std::sqrt(std::abs(pp * qq)) || std::abs(pq) < 1e-290) return;

@@ -1,6 +1,7 @@
-// Eigenvalues and eigenvectors of a small dense symmetric matrix, by Jacobi's method: rotate away one off-diagonal entry
-// after the other until none is left. It is as accurate as any method and a page of code, where Eigen's solver would add a
-// quarter to the WebAssembly file; for the hundred or so columns of a truncated SVD its speed is no matter.
+// Eigenvalues and eigenvectors of a small dense symmetric matrix, by Jacobi's method: rotate away
+// one off-diagonal entry after the other until none is left. It is as accurate as any method and a
+// page of code, where Eigen's solver would add a quarter to the WebAssembly file; for the hundred
+// or so columns of a truncated SVD its speed is no matter.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,9 @@ class SymmetricEigen {
   // Does one row of rotations; false once all is done. To be called until then.
   bool rotate_row();
 
-  double value(std::size_t j) const { return a_[order_[j] * n_ + order_[j]]; }  // descending, once done
+  double value(std::size_t j) const {
+    return a_[order_[j] * n_ + order_[j]];
+  }  // descending, once done
   // Entry i of the eigenvector that belongs to value(j); of unit length.
   double vector(std::size_t i, std::size_t j) const { return v_[order_[j] * n_ + i]; }
 

@@ -67,7 +67,8 @@ std::vector<T> gather(const std::vector<T>& values, std::span<const std::uint32_
 
 namespace {
 
-// Rows in order of `keys`, equal keys in the order of `rows` (counting sort). Returns where each key begins.
+// Rows in order of `keys`, equal keys in the order of `rows` (counting sort). Returns where each
+// key begins.
 std::vector<std::uint32_t> sort_rows(std::vector<std::uint32_t>& rows,
                                      std::span<const std::uint32_t> keys, std::uint32_t key_count) {
   std::vector<std::uint32_t> offsets(std::size_t{key_count} + 1);
@@ -88,7 +89,8 @@ Interactions Interactions::from_coordinates(std::uint32_t users, std::uint32_t i
   result.items_count_ = items;
   result.source_size_ = static_cast<std::uint32_t>(input.users.size());
 
-  // By item, then by user, both stable: users ascending, items ascending within them, input order within duplicates.
+  // By item, then by user, both stable: users ascending, items ascending within them, input order
+  // within duplicates.
   auto& rows = result.source_rows_;
   auto& offsets = result.offsets_;
   rows.resize(input.users.size());
@@ -99,7 +101,9 @@ Interactions Interactions::from_coordinates(std::uint32_t users, std::uint32_t i
   const auto later = [&](std::uint32_t row, std::uint32_t than) {
     return input.timestamps.empty() || input.timestamps[row] >= input.timestamps[than];
   };
-  const auto value = [&](std::uint32_t row) { return input.values.empty() ? 1.0f : input.values[row]; };
+  const auto value = [&](std::uint32_t row) {
+    return input.values.empty() ? 1.0f : input.values[row];
+  };
   std::vector<double> sums;  // of duplicates, in double: many small values add up
 
   // `write` never overtakes the reading position, so duplicates are squeezed out in place.
@@ -146,7 +150,8 @@ Interactions Interactions::from_coordinates(std::uint32_t users, std::uint32_t i
   }
   offsets[users] = write;
   rows.resize(write);
-  if (duplicates == Duplicates::sum) check_finite(std::span<const float>(result.values_), "ratings");
+  if (duplicates == Duplicates::sum)
+    check_finite(std::span<const float>(result.values_), "ratings");
   if (!input.timestamps.empty()) {
     result.timestamps_.reserve(write);
     for (const std::uint32_t row : rows) result.timestamps_.push_back(input.timestamps[row]);

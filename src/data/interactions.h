@@ -23,12 +23,13 @@ enum class Duplicates {
   error,
 };
 
-// Immutable once built. Held by user in compressed rows (CSR): the entries of user u are the positions
-// [user_begin(u), user_begin(u + 1)), their items ascending. 12 bytes per interaction, plus 4 for weights and 8 for
-// timestamps where they are given.
+// Immutable once built. Held by user in compressed rows (CSR): the entries of user u are the
+// positions [user_begin(u), user_begin(u + 1)), their items ascending. 12 bytes per interaction,
+// plus 4 for weights and 8 for timestamps where they are given.
 class Interactions {
  public:
-  // Errors: size_mismatch, out_of_range (an index), not_finite, out_of_range (a weight < 0), duplicate.
+  // Errors: size_mismatch, out_of_range (an index), not_finite, out_of_range (a weight < 0),
+  // duplicate.
   static Interactions from_coordinates(std::uint32_t users, std::uint32_t items,
                                        const Coordinates& input,
                                        Duplicates duplicates = Duplicates::keep_last);
@@ -36,8 +37,8 @@ class Interactions {
   // The entries at these positions, each at most once, over the same users and items.
   Interactions subset(std::span<const std::uint32_t> positions) const;
 
-  // The same entries under other indices: user u becomes user_map[u], item i becomes item_map[i]. The maps must be
-  // one-to-one. Entries whose user or item maps to `dropped` are left out.
+  // The same entries under other indices: user u becomes user_map[u], item i becomes item_map[i].
+  // The maps must be one-to-one. Entries whose user or item maps to `dropped` are left out.
   static constexpr std::uint32_t dropped = 0xffffffffu;
   Interactions remapped(std::uint32_t users, std::uint32_t items,
                         std::span<const std::uint32_t> user_map,
@@ -59,7 +60,8 @@ class Interactions {
     return weights_.empty() ? 1.0f : weights_[position];
   }
   double timestamp_at(std::uint32_t position) const { return timestamps_[position]; }
-  // The row of the caller's lists this entry came from (the last of them, where duplicates were summed).
+  // The row of the caller's lists this entry came from (the last of them, where duplicates were
+  // summed).
   std::uint32_t source_row_at(std::uint32_t position) const { return source_rows_[position]; }
   // Number of rows in the caller's lists.
   std::uint32_t source_size() const { return source_size_; }
@@ -83,7 +85,8 @@ class Interactions {
 
  private:
   Interactions() = default;
-  // Fills in what follows from the entries: trainers ask for it, and at ten million entries each pass is a noticeable wait.
+  // Fills in what follows from the entries: trainers ask for it, and at ten million entries each
+  // pass is a noticeable wait.
   void summarize();
 
   Range range_;
@@ -96,8 +99,8 @@ class Interactions {
   std::vector<double> timestamps_;
 };
 
-// The same entries by item: entries of item i are [begin(i), begin(i + 1)), their users ascending. `position` leads back
-// to the value in the Interactions. 8 bytes per interaction.
+// The same entries by item: entries of item i are [begin(i), begin(i + 1)), their users ascending.
+// `position` leads back to the value in the Interactions. 8 bytes per interaction.
 struct ByItem {
   explicit ByItem(const Interactions& interactions);
 

@@ -1,4 +1,5 @@
-// Who met what, without values: what serving needs of the training data, to leave out what a user has seen.
+// Who met what, without values: what serving needs of the training data, to leave out what a user
+// has seen.
 #pragma once
 
 #include <algorithm>

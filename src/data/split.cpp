@@ -36,8 +36,8 @@ void require_timestamps(const Interactions& data) {
        {"a split by time needs interactions with timestamps"});
 }
 
-// Leaves the `count` latest of `positions`, in no order; on a tie the later row of the caller's lists. A heap of the
-// latest so far: no need to sort the others.
+// Leaves the `count` latest of `positions`, in no order; on a tie the later row of the caller's
+// lists. A heap of the latest so far: no need to sort the others.
 void keep_latest(const Interactions& data, Positions& positions, std::size_t count) {
   const auto later = [&data](std::uint32_t a, std::uint32_t b) {
     const double time_a = data.timestamp_at(a), time_b = data.timestamp_at(b);

@@ -1,5 +1,6 @@
-// Cutting interactions in two. Every split is a function of the interactions and, where it draws, of the seed alone.
-// The result holds positions in the Interactions, ascending; the rest is the training part.
+// Cutting interactions in two. Every split is a function of the interactions and, where it draws,
+// of the seed alone. The result holds positions in the Interactions, ascending; the rest is the
+// training part.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +16,20 @@ using Positions = std::vector<std::uint32_t>;
 // A random share of all interactions: round(test_fraction * size), test_fraction in [0, 1].
 Positions random_test(const Interactions& data, double test_fraction, std::uint64_t seed);
 
-// A random share of each user's interactions, rounded to the nearest; at least one of each user's stays in training.
+// A random share of each user's interactions, rounded to the nearest; at least one of each user's
+// stays in training.
 Positions user_random_test(const Interactions& data, double test_fraction, std::uint64_t seed);
 
-// Each user's latest `count` interactions; ties by the caller's row, later rows first. A user with `count` interactions
-// or fewer stays in training whole. Needs timestamps.
+// Each user's latest `count` interactions; ties by the caller's row, later rows first. A user with
+// `count` interactions or fewer stays in training whole. Needs timestamps.
 Positions leave_last_out_test(const Interactions& data, std::uint32_t count);
 
-// The latest share of all interactions: round(test_fraction * size); ties by the caller's row. Needs timestamps.
+// The latest share of all interactions: round(test_fraction * size); ties by the caller's row.
+// Needs timestamps.
 Positions time_test(const Interactions& data, double test_fraction);
 
-// The given rows of the caller's lists, such as an official test file. A row whose entry was dropped as a duplicate is
-// passed over. Errors: out_of_range for a row that was never there.
+// The given rows of the caller's lists, such as an official test file. A row whose entry was
+// dropped as a duplicate is passed over. Errors: out_of_range for a row that was never there.
 Positions rows_test(const Interactions& data, std::span<const std::uint32_t> rows);
 
 struct TrainTest {

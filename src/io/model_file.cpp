@@ -13,7 +13,8 @@
 namespace featherfm {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "safetensors holds little-endian numbers");
+static_assert(std::endian::native == std::endian::little,
+              "safetensors holds little-endian numbers");
 
 // Owns the arrays that tensors point to until the file is written.
 class TensorWriter {
@@ -47,7 +48,8 @@ class TensorReader {
  public:
   explicit TensorReader(const TensorFile& file) : file_(file) {}
 
-  const Tensor* find(const std::string& name, std::string_view dtype, std::size_t dimensions) const {
+  const Tensor* find(const std::string& name, std::string_view dtype,
+                     std::size_t dimensions) const {
     const Tensor* tensor = file_.find_tensor(name);
     if (tensor && (tensor->dtype != dtype || tensor->shape.size() != dimensions)) {
       malformed({name, " must be ", dtype, " with ", dimensions, " dimensions"});
@@ -75,7 +77,8 @@ class TensorReader {
   Matrix matrix(const std::string& name) const {
     const Tensor* tensor = find(name, "F32", 2);
     if (tensor == nullptr) malformed({"it has no tensor ", name});
-    // Indices have 32 bits; a matrix without columns takes no bytes and could claim any number of rows.
+    // Indices have 32 bits; a matrix without columns takes no bytes and could claim any number of
+    // rows.
     if (tensor->shape[0] >= (std::uint64_t{1} << 28) || tensor->shape[1] > 65536) {
       malformed({name, " is too large"});
     }
@@ -163,7 +166,8 @@ std::vector<std::byte> write_model(const ModelFile& file, const SaveOptions& opt
     writer.add<std::uint32_t>("seen_offsets", "U32", {file.seen.offsets.size()}, file.seen.offsets);
     writer.add<std::uint32_t>("seen_items", "U32", {file.seen.items.size()}, file.seen.items);
   }
-  for (const auto& [name, ids] : {std::pair{"user_ids", &options.user_ids}, {"item_ids", &options.item_ids}}) {
+  for (const auto& [name, ids] :
+       {std::pair{"user_ids", &options.user_ids}, {"item_ids", &options.item_ids}}) {
     if (!ids->empty()) writer.add<char>(name, "U8", {ids->size()}, *ids);
   }
   return write_safetensors(writer.content);
@@ -190,7 +194,8 @@ ModelFile read_model(Bytes bytes) {
     malformed({"user_factors and item_factors differ in their number of factors"});
   }
   const std::size_t users = model.user_factors.rows(), items = model.item_factors.rows();
-  // Without columns the matrices take no bytes: rows that nothing in the file pays for could claim all memory.
+  // Without columns the matrices take no bytes: rows that nothing in the file pays for could claim
+  // all memory.
   if (model.factors() == 0 &&
       (!content.find_tensor("user_biases") || !content.find_tensor("item_biases"))) {
     malformed({"without factors it needs user_biases and item_biases"});
@@ -202,21 +207,23 @@ ModelFile read_model(Bytes bytes) {
   const auto range = reader.floats("value_range", 2).value_or(std::vector{-unlimited, unlimited});
   model.range = {range[0], range[1]};
   if (range[0] > range[1]) malformed({"value_range is upside down"});
-  model.link = reader.choice("link", {"identity", "logistic"}) == 1 ? Link::logistic : Link::identity;
+  model.link =
+      reader.choice("link", {"identity", "logistic"}) == 1 ? Link::logistic : Link::identity;
   const float span = range[1] - range[0];
   if (model.link == Link::logistic && !(std::isfinite(span) && span > 0)) {
     malformed({"the logistic link needs a value_range of two different numbers"});
   }
 
   const auto rule = reader.floats("fold_in", 3).value_or(std::vector{0.1f, 0.1f, 1.0f});
-  if (rule[0] < 0 || rule[1] < 0 || rule[2] < 0 || rule[2] > 1) malformed({"fold_in is out of range"});
+  if (rule[0] < 0 || rule[1] < 0 || rule[2] < 0 || rule[2] > 1)
+    malformed({"fold_in is out of range"});
   model.fold_in.regularization = rule[0];
   model.fold_in.bias_regularization = rule[1];
   model.fold_in.frequency_scaling = rule[2];
   model.fold_in.user_bias = reader.choice("user_bias", {"true", "false"}) == 0;
-  model.fold_in.fill = std::array{FoldInRule::Fill::none, FoldInRule::Fill::per_item,
-                                  FoldInRule::Fill::user_mean}[reader.choice(
-      "fill", {"none", "per_item", "user_mean"})];
+  model.fold_in.fill = std::array{
+      FoldInRule::Fill::none, FoldInRule::Fill::per_item,
+      FoldInRule::Fill::user_mean}[reader.choice("fill", {"none", "per_item", "user_mean"})];
   if (model.fold_in.fill == FoldInRule::Fill::per_item) {
     auto fill = reader.floats("item_fill", items);
     if (!fill) malformed({"it has no tensor item_fill"});

@@ -31,7 +31,8 @@ std::uint64_t bytes_per_element(const std::string& dtype) {
 
 // a * b, refused when it does not fit.
 std::uint64_t product(std::uint64_t a, std::uint64_t b) {
-  if (b != 0 && a > std::numeric_limits<std::uint64_t>::max() / b) malformed({"a shape is too large"});
+  if (b != 0 && a > std::numeric_limits<std::uint64_t>::max() / b)
+    malformed({"a shape is too large"});
   return a * b;
 }
 
@@ -47,7 +48,8 @@ void require_utf8(std::string_view text) {
     if (more == 4 || i + more >= text.size()) malformed({"the header is not UTF-8"});
     for (std::size_t k = 1; k <= more; ++k) {
       const auto next = static_cast<unsigned char>(text[i + k]);
-      // Overlong forms, surrogates and what lies beyond Unicode show in the first continuation byte.
+      // Overlong forms, surrogates and what lies beyond Unicode show in the first continuation
+      // byte.
       const unsigned low = k > 1 ? 0x80 : lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
       const unsigned high = k > 1 ? 0xbf : lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
       if (next < low || next > high) malformed({"the header is not UTF-8"});
@@ -75,8 +77,9 @@ void append_utf8(std::string& out, std::uint32_t code) {
   }
 }
 
-// Reads just the JSON a safetensors header consists of, strictly: objects of fixed depth, strings, and lists of whole
-// numbers. No recursion, so no depth to attack; no dependency, since a general JSON library outweighs the whole engine.
+// Reads just the JSON a safetensors header consists of, strictly: objects of fixed depth, strings,
+// and lists of whole numbers. No recursion, so no depth to attack; no dependency, since a general
+// JSON library outweighs the whole engine.
 class HeaderReader {
  public:
   explicit HeaderReader(std::string_view text) : text_(text) {}
@@ -106,8 +109,8 @@ class HeaderReader {
 
  private:
   void skip_space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' ||
-                                  text_[at_] == '\t')) {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) {
       ++at_;
     }
   }
@@ -126,7 +129,8 @@ class HeaderReader {
 
   void expect(char expected) {
     if (!take(expected)) {
-      malformed({"expected '", std::string_view(&expected, 1), "' at byte ", at_, " of the header"});
+      malformed(
+          {"expected '", std::string_view(&expected, 1), "' at byte ", at_, " of the header"});
     }
   }
 
@@ -241,12 +245,15 @@ class HeaderReader {
         malformed({"unknown key \"", key, "\""});
       }
     });
-    if (!has_dtype || !has_shape || offsets.size() != 2) malformed({"a tensor is described incompletely"});
-    if (offsets[0] > offsets[1] || offsets[1] > data.size()) malformed({"a tensor lies outside the file"});
+    if (!has_dtype || !has_shape || offsets.size() != 2)
+      malformed({"a tensor is described incompletely"});
+    if (offsets[0] > offsets[1] || offsets[1] > data.size())
+      malformed({"a tensor lies outside the file"});
     std::uint64_t size = bytes_per_element(result.dtype);
     for (const std::uint64_t extent : result.shape) size = product(size, extent);
     if (size != offsets[1] - offsets[0]) malformed({"a tensor's shape and size do not match"});
-    result.bytes = data.subspan(static_cast<std::size_t>(offsets[0]), static_cast<std::size_t>(size));
+    result.bytes =
+        data.subspan(static_cast<std::size_t>(offsets[0]), static_cast<std::size_t>(size));
     return result;
   }
 
@@ -317,8 +324,7 @@ TensorFile read_safetensors(Bytes file) {
   const std::string_view header(reinterpret_cast<const char*>(file.data()) + length_bytes,
                                 static_cast<std::size_t>(length));
   require_utf8(header);
-  return HeaderReader(header).read(
-      file.subspan(length_bytes + static_cast<std::size_t>(length)));
+  return HeaderReader(header).read(file.subspan(length_bytes + static_cast<std::size_t>(length)));
 }
 
 std::vector<std::byte> write_safetensors(const TensorFile& content) {
@@ -331,7 +337,8 @@ std::vector<std::byte> write_safetensors(const TensorFile& content) {
   header += '}';
   std::uint64_t offset = 0;
   for (const Tensor& tensor : content.tensors) {
-    header += joined({",", quoted(tensor.name), ":{\"dtype\":", quoted(tensor.dtype), ",\"shape\":["});
+    header +=
+        joined({",", quoted(tensor.name), ":{\"dtype\":", quoted(tensor.dtype), ",\"shape\":["});
     comma = "";
     for (const std::uint64_t extent : tensor.shape) {
       header += joined({comma, extent});

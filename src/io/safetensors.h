@@ -1,5 +1,7 @@
-// The safetensors format: 8 bytes of little-endian header length, a JSON header, then the tensors without gaps.
-//   {"__metadata__": {"key": "text"}, "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}
+// The safetensors format: 8 bytes of little-endian header length, a JSON header, then the tensors
+// without gaps.
+//   {"__metadata__": {"key": "text"}, "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0,
+//   24]}, ...}
 // A file is treated as hostile: nothing in it is believed before it is checked.
 #pragma once
 
@@ -39,9 +41,10 @@ struct TensorFile {
 [[noreturn]] void malformed(std::initializer_list<Part> why);
 
 // Reads the structure; the tensors point into `file`, which must outlive the result.
-// Throws Error{malformed_file} for a file that is too short, whose header is no JSON of the form above (unknown or missing
-// or duplicate keys, a header longer than 100 MB, invalid UTF-8), an unknown dtype, a shape whose product overflows or does
-// not match the offsets, and offsets that overlap, leave gaps or do not end with the file.
+// Throws Error{malformed_file} for a file that is too short, whose header is no JSON of the form
+// above (unknown or missing or duplicate keys, a header longer than 100 MB, invalid UTF-8), an
+// unknown dtype, a shape whose product overflows or does not match the offsets, and offsets that
+// overlap, leave gaps or do not end with the file.
 TensorFile read_safetensors(Bytes file);
 
 // Tensors are written in the order given; the data begin at a multiple of 8 bytes.

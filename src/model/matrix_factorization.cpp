@@ -72,7 +72,7 @@ void validate_value_range(const std::optional<ValueRange>& range) {
   if (!std::isfinite(range->low) || !std::isfinite(range->high)) {
     fail(ErrorCode::not_finite, "valueRange", {"valueRange must be two finite numbers"});
   }
-  if (range->low >= range->high) {
+  if (range->low >= range->high || !std::isfinite(range->high - range->low)) {
     fail(ErrorCode::out_of_range, "valueRange",
          {"valueRange must be [lowest, highest] with lowest below highest; got [", range->low, ", ",
           range->high, "]"});
@@ -80,6 +80,9 @@ void validate_value_range(const std::optional<ValueRange>& range) {
 }
 
 MatrixFactorization popularity(const Interactions& data) {
+  if (data.size() == 0) {
+    fail(ErrorCode::empty, "data", {"there is no interaction to count"});
+  }
   MatrixFactorization model(data.users(), data.items(), 0);
   const auto counts = data.item_counts();
   std::transform(counts.begin(), counts.end(), model.item_biases.begin(),

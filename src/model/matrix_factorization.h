@@ -2,8 +2,8 @@
 //
 //   y(u, i) = global_bias + user_biases[u] + item_biases[i] + <user_factors[u], item_factors[i]>
 //
-// A truncated SVD is one without biases, popularity is one without factors; all share this form, the file format and the
-// way to Towers.
+// A truncated SVD is one without biases, popularity is one without factors; all share this form,
+// the file format and the way to Towers.
 #pragma once
 
 #include <optional>
@@ -35,7 +35,8 @@ struct MatrixFactorization {
   std::size_t items() const { return item_biases.size(); }
   std::size_t factors() const { return user_factors.columns(); }
 
-  // Makes room for more users and items; the new rows are zero, which predicts an average user or item.
+  // Makes room for more users and items; the new rows are zero, which predicts an average user or
+  // item.
   void grow(std::size_t users, std::size_t items);
 
   bool all_finite() const;
@@ -43,7 +44,8 @@ struct MatrixFactorization {
   Towers towers() const;
 };
 
-// Score of a pair straight from the parameters, without towers; unknown users and items count as average ones.
+// Score of a pair straight from the parameters, without towers; unknown users and items count as
+// average ones.
 float score(const MatrixFactorization& model, std::uint32_t user, std::uint32_t item);
 
 // Throws Error unless the range is empty, or finite with low < high.

@@ -1,10 +1,12 @@
-// The one serving form. Every model hands out towers; ranking, fold-in and metrics know nothing else.
+// The one serving form. Every model hands out towers; ranking, fold-in and metrics know nothing
+// else.
 //
 //   score(u, i) = user_offsets[u] + dot(users.row(u), items.row(i))
 //   value(u, i) = the score through the link, in the units of the ratings
 //
-// Biases of items are folded in as a last column (1 on the user's side), so that a scan over all items is nothing but
-// dot products; what depends on the user alone cannot change a ranking and stays in the offset.
+// Biases of items are folded in as a last column (1 on the user's side), so that a scan over all
+// items is nothing but dot products; what depends on the user alone cannot change a ranking and
+// stays in the offset.
 #pragma once
 
 #include <algorithm>
@@ -22,17 +24,20 @@ enum class Link {
   logistic,  // value = low + (high - low) / (1 + e^-score)
 };
 
-// Lowest and highest value there can be: clips predictions, and says what 0 and 1 mean under the logistic link.
+// Lowest and highest value there can be: clips predictions, and says what 0 and 1 mean under the
+// logistic link.
 struct ValueRange {
   float low = 0, high = 1;
 };
 
 // How a new user's vector is found from their ratings (rank/fold_in.h).
 struct FoldInRule {
-  float regularization = 0, bias_regularization = 0;  // lambda; times n^frequency_scaling for n ratings
+  float regularization = 0,
+        bias_regularization = 0;  // lambda; times n^frequency_scaling for n ratings
   float frequency_scaling = 1;
   bool user_bias = true;  // whether the model gives users a bias
-  // SVD of a filled matrix: what stands where the new user has no rating. Empty: nothing, only ratings count.
+  // SVD of a filled matrix: what stands where the new user has no rating. Empty: nothing, only
+  // ratings count.
   enum class Fill { none, per_item, user_mean } fill = Fill::none;
   std::vector<float> item_fill;  // for per_item, one value per item
 };

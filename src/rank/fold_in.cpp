@@ -67,7 +67,8 @@ void FoldIn::check(const GivenRatings& given, std::optional<float> regularizatio
     if (!std::isfinite(value)) {
       fail(ErrorCode::not_finite, "ratings", {"ratings[", k, "] must be finite; got ", value});
     }
-    if (towers_.link == Link::logistic && (value < towers_.range.low || value > towers_.range.high)) {
+    if (towers_.link == Link::logistic &&
+        (value < towers_.range.low || value > towers_.range.high)) {
       fail(ErrorCode::out_of_range, "ratings",
            {"ratings[", k, "] must be from ", towers_.range.low, " to ", towers_.range.high,
             "; got ", value});
@@ -87,15 +88,16 @@ void FoldIn::add_rows(const GivenRatings& given) {
 
 void FoldIn::gather(const GivenRatings& given, std::optional<float> regularization) {
   const FoldInRule& rule = towers_.fold_in;
-  const auto scale = static_cast<float>(
-      given.items.empty() ? 1.0
-                          : portable_pow(static_cast<double>(given.items.size()),
-                                         double{rule.frequency_scaling}));
+  const auto scale =
+      static_cast<float>(given.items.empty() ? 1.0
+                                             : portable_pow(static_cast<double>(given.items.size()),
+                                                            double{rule.frequency_scaling}));
   penalties_.assign(width_, regularization.value_or(rule.regularization) * scale);
   if (with_bias_) penalties_.back() = regularization.value_or(rule.bias_regularization) * scale;
   targets_.resize(given.items.size());
   weights_.assign(given.items.size(), 1);
-  if (!given.weights.empty()) std::copy(given.weights.begin(), given.weights.end(), weights_.begin());
+  if (!given.weights.empty())
+    std::copy(given.weights.begin(), given.weights.end(), weights_.begin());
   if (filled_) {
     gather_filled(given);
   } else if (towers_.link == Link::logistic) {
@@ -131,10 +133,11 @@ void FoldIn::gather_filled(const GivenRatings& given) {
   }
 }
 
-// The minimum of the penalised cross-entropy, by iteratively reweighted least squares with the weights of Jaakkola and
-// Jordan (2000): (p - 1/2) / s for the score s, a parabola that lies above the loss and touches it at s, so that every
-// round lowers the loss. (Newton's own weights p (1 - p) swing back and forth when ratings contradict a confident average.)
-// A round is a ridge regression on working targets z^T x + (t - p) / weight; the last one's equations stay gathered.
+// The minimum of the penalised cross-entropy, by iteratively reweighted least squares with the
+// weights of Jaakkola and Jordan (2000): (p - 1/2) / s for the score s, a parabola that lies above
+// the loss and touches it at s, so that every round lowers the loss. (Newton's own weights p (1 -
+// p) swing back and forth when ratings contradict a confident average.) A round is a ridge
+// regression on working targets z^T x + (t - p) / weight; the last one's equations stay gathered.
 void FoldIn::gather_logistic(const GivenRatings& given) {
   const std::vector<float> given_weights = weights_;
   std::fill(solution_.begin(), solution_.end(), 0.0f);
@@ -163,6 +166,12 @@ void FoldIn::gather_logistic(const GivenRatings& given) {
   }
 }
 
+void FoldIn::require_finite_solution() const {
+  if (std::all_of(solution_.begin(), solution_.end(), [](float x) { return std::isfinite(x); }))
+    return;
+  fail(ErrorCode::out_of_range, "ratings", {"ratings or weights are too large to be solved for"});
+}
+
 FoldedUser FoldIn::fold(const GivenRatings& given, std::optional<float> regularization) {
   check(given, regularization);
   gather(given, regularization);
@@ -172,6 +181,7 @@ FoldedUser FoldIn::fold(const GivenRatings& given, std::optional<float> regulari
   user.vector.assign(solution_.begin(),
                      solution_.begin() + static_cast<std::ptrdiff_t>(towers_.factors));
   if (with_bias_) user.bias = solution_[towers_.factors];
+  require_finite_solution();
   return user;
 }
 
@@ -185,6 +195,7 @@ ScoreParts FoldIn::explain(const GivenRatings& given, std::uint32_t item,
   ridge_.factorize(penalties_);
   ridge_.solve(solution_);
   ScoreParts parts;
+  require_finite_solution();
   parts.score = base_score(item) + with_rows_of(item, solution_);
 
   // The influence A^-1 z_item.
@@ -193,7 +204,8 @@ ScoreParts FoldIn::explain(const GivenRatings& given, std::uint32_t item,
   ridge_.solve_for(z, influence);
   float sum = 0;
   for (std::size_t k = 0; k < given.items.size(); ++k) {
-    parts.contributions.push_back(weights_[k] * targets_[k] * with_rows_of(given.items[k], influence));
+    parts.contributions.push_back(weights_[k] * targets_[k] *
+                                  with_rows_of(given.items[k], influence));
     sum += parts.contributions.back();
   }
   // What is left is what the model says without any rating: biases, and the fill.

@@ -1,5 +1,6 @@
-// Placing a new user among the others by their ratings, with the items held: one ridge regression, as in a half sweep of
-// alternating least squares. With the logistic link the same by iteratively reweighted least squares.
+// Placing a new user among the others by their ratings, with the items held: one ridge regression,
+// as in a half sweep of alternating least squares. With the logistic link the same by iteratively
+// reweighted least squares.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,8 @@ struct FoldedUser {
   AlignedFloats tower_row(const Towers& towers) const;
 };
 
-// score = base + sum of contributions, one for each rating given, in their order; in the units of the score (log odds
-// under the logistic link).
+// score = base + sum of contributions, one for each rating given, in their order; in the units of
+// the score (log odds under the logistic link).
 struct ScoreParts {
   float score = 0, base = 0;
   std::vector<float> contributions;
@@ -40,15 +41,16 @@ class FoldIn {
  public:
   explicit FoldIn(const Towers& towers);
 
-  // Minimises the training loss over the new user's parameters, plus lambda n^s |vector|^2 and likewise for the bias; the
-  // model's own lambda unless `regularization` is given (it then holds for vector and bias). For the SVD of a filled
-  // matrix, the projection of the filled row (weights are not used). No ratings: the average user.
-  // Errors: size_mismatch, out_of_range (item, weight, regularization), not_finite, duplicate; out_of_range for a value
-  // outside the range of the logistic link.
+  // Minimises the training loss over the new user's parameters, plus lambda n^s |vector|^2 and
+  // likewise for the bias; the model's own lambda unless `regularization` is given (it then holds
+  // for vector and bias). For the SVD of a filled matrix, the projection of the filled row (weights
+  // are not used). No ratings: the average user. Errors: size_mismatch, out_of_range (item, weight,
+  // regularization), not_finite, duplicate; out_of_range for a value outside the range of the
+  // logistic link.
   FoldedUser fold(const GivenRatings& given, std::optional<float> regularization = std::nullopt);
 
-  // How each rating moved the score of `item`: the solution is linear in the ratings, x = A^-1 sum_j z_j t_j, so
-  // score = base + sum_j t_j <z_item, A^-1 z_j>.
+  // How each rating moved the score of `item`: the solution is linear in the ratings, x = A^-1
+  // sum_j z_j t_j, so score = base + sum_j t_j <z_item, A^-1 z_j>.
   ScoreParts explain(const GivenRatings& given, std::uint32_t item,
                      std::optional<float> regularization = std::nullopt);
 
@@ -60,6 +62,7 @@ class FoldIn {
   void gather_logistic(const GivenRatings& given);
   void add_rows(const GivenRatings& given);
   std::span<const float> factors_of(std::uint32_t item) const;
+  void require_finite_solution() const;
   float base_score(std::uint32_t item) const;
   float with_rows_of(std::uint32_t item, std::span<const float> x) const;
 

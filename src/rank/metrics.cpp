@@ -11,7 +11,9 @@
 namespace featherfm {
 namespace {
 
-double discount(double rank) { return 0.6931471805599453 / portable_log(rank + 1); }
+double discount(double rank) {
+  return 0.6931471805599453 / portable_log(rank + 1);
+}
 
 // One user's ranking, reduced to the ranks of the relevant items.
 struct UserRanks {

@@ -10,8 +10,8 @@
 
 namespace featherfm {
 
-// Errors of predicted values, clipped to the model's range, weighted by the test weights. Users and items the model never
-// met are predicted as average ones. All 0 for an empty test set.
+// Errors of predicted values, clipped to the model's range, weighted by the test weights. Users and
+// items the model never met are predicted as average ones. All 0 for an empty test set.
 struct RatingErrors {
   double rmse = 0;         // root of the mean squared error
   double mae = 0;          // mean absolute error
@@ -36,11 +36,11 @@ struct RankingMetrics {
   std::uint32_t users = 0;  // evaluated: known to the model, with at least one relevant test item
 };
 
-// Ranks, for each user, all items of the model but those of `train` (may be null). Relevant are the user's test items
-// with a value of at least `relevant_from`; test items below it are ranked like any other. Ties are counted
-// pessimistically: a relevant item stands behind every other item of equal score, so that a model that gives all items
-// the same score has precision 0 and AUC 0. Relevant items that are unknown to the model count as never found.
-// Each k must be at least 1.
+// Ranks, for each user, all items of the model but those of `train` (may be null). Relevant are the
+// user's test items with a value of at least `relevant_from`; test items below it are ranked like
+// any other. Ties are counted pessimistically: a relevant item stands behind every other item of
+// equal score, so that a model that gives all items the same score has precision 0 and AUC 0.
+// Relevant items that are unknown to the model count as never found. Each k must be at least 1.
 RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
                                const Interactions* train, std::span<const std::uint32_t> ks,
                                float relevant_from);

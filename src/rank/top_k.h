@@ -1,5 +1,5 @@
-// Exact top-N by a full scan: at the sizes a browser holds, a SIMD scan of all items takes microseconds to milliseconds,
-// and no approximate index has to be built, stored or explained.
+// Exact top-N by a full scan: at the sizes a browser holds, a SIMD scan of all items takes
+// microseconds to milliseconds, and no approximate index has to be built, stored or explained.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ struct Scored {
   float score;
 };
 
-// The `n` best of what it is offered. Order: higher score first, equal scores by lower index, so that results do not
-// depend on the order of offers.
+// The `n` best of what it is offered. Order: higher score first, equal scores by lower index, so
+// that results do not depend on the order of offers.
 class BestN {
  public:
   explicit BestN(std::size_t n) : n_(n) {}
@@ -51,16 +51,18 @@ inline UserView user_view(const Towers& towers, std::uint32_t user) {
 
 // Which items may be returned. Indices need no order and may repeat.
 struct ItemFilter {
-  std::span<const std::uint32_t> seen, exclude;               // never these
+  std::span<const std::uint32_t> seen, exclude;              // never these
   std::optional<std::span<const std::uint32_t>> candidates;  // only these; empty optional: all
 };
 
-// Best items for users, one after the other. Holds a mark per item, so one object serves many users cheaply.
+// Best items for users, one after the other. Holds a mark per item, so one object serves many users
+// cheaply.
 class ItemRanker {
  public:
   explicit ItemRanker(const Towers& towers) : towers_(towers), barred_(towers.items.rows()) {}
 
-  // At most `n` items by raw score; fewer when the filter leaves fewer. Indices beyond the items are ignored.
+  // At most `n` items by raw score; fewer when the filter leaves fewer. Indices beyond the items
+  // are ignored.
   std::vector<Scored> top(UserView user, std::size_t n, const ItemFilter& filter);
 
  private:
@@ -72,8 +74,8 @@ class ItemRanker {
 
 enum class Similarity { cosine, dot };
 
-// The rows of `tower` whose first `factors` columns are most similar to row `row`'s, without the row itself. The cosine
-// with a zero vector (an item nobody rated) is 0.
+// The rows of `tower` whose first `factors` columns are most similar to row `row`'s, without the
+// row itself. The cosine with a zero vector (an item nobody rated) is 0.
 std::vector<Scored> similar_rows(const Matrix& tower, std::size_t factors, std::uint32_t row,
                                  std::size_t n, Similarity measure);
 

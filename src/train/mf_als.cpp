@@ -109,7 +109,8 @@ class MfAls final : public Trainer {
   void add_squared_errors(std::uint32_t user, double& squared, double& weight) const {
     for (std::uint32_t position = data_->user_begin(user); position < data_->user_end(user);
          ++position) {
-      const double error = data_->value_at(position) - score(model_, user, data_->item_at(position));
+      const double error =
+          data_->value_at(position) - score(model_, user, data_->item_at(position));
       squared += data_->weight_at(position) * error * error;
       weight += data_->weight_at(position);
     }
@@ -131,8 +132,7 @@ std::unique_ptr<Trainer> make_mf_als(const MfOptions& options,
                                      std::shared_ptr<const Interactions> validation,
                                      std::optional<MatrixFactorization> start) {
   options.validate();
-  return std::make_unique<MfAls>(options, std::move(data), std::move(validation),
-                                 std::move(start));
+  return std::make_unique<MfAls>(options, std::move(data), std::move(validation), std::move(start));
 }
 
 }  // namespace featherfm

@@ -11,7 +11,8 @@ namespace {
 
 void require_inside(const Interactions& data, ValueRange range) {
   const auto [low, high] = data.value_range();
-  if (low >= range.low && high <= range.high) return;
+  const bool mappable = std::isfinite(range.high - range.low);
+  if (mappable && low >= range.low && high <= range.high) return;
   fail(ErrorCode::out_of_range, "ratings",
        {"with the loss \"logistic\" every rating must lie in the value range ", range.low, " to ",
         range.high, "; got ", low, " to ", high,

@@ -23,8 +23,9 @@ struct Rating {
   float target;
 };
 
-// Cross-entropy needs a logarithm per rating. log(1 + e^-|s|) is summed as the logarithm of a product, which holds a
-// few hundred factors of at most 2 before it wants taking: one logarithm per block.
+// Cross-entropy needs a logarithm per rating. log(1 + e^-|s|) is summed as the logarithm of a
+// product, which holds a few hundred factors of at most 2 before it wants taking: one logarithm per
+// block.
 class CrossEntropySum {
  public:
   void add(float score, float target, float weight) {
@@ -51,8 +52,8 @@ class CrossEntropySum {
   double sum_ = 0, product_ = 1;
 };
 
-// The parameters as plain pointers: a store through a vector type may alias anything, and would make the compiler fetch
-// every pointer of the model again after each step (a third of the speed).
+// The parameters as plain pointers: a store through a vector type may alias anything, and would
+// make the compiler fetch every pointer of the model again after each step (a third of the speed).
 struct Parameters {
   explicit Parameters(MatrixFactorization& model)
       : users(model.user_factors.row(0)),
@@ -69,8 +70,9 @@ struct Parameters {
   float global_bias;
 };
 
-// The three step rules. Each moves a pair of rows, or a bias, against the gradient of one rating's loss; `error` is
-// weight * (target - prediction). Plain SGD scales by the rate of the epoch, the others also by their memory.
+// The three step rules. Each moves a pair of rows, or a bias, against the gradient of one rating's
+// loss; `error` is weight * (target - prediction). Plain SGD scales by the rate of the epoch, the
+// others also by their memory.
 class SgdRule {
  public:
   SgdRule(const MfSgdOptions&, const MatrixFactorization&) {}
@@ -117,8 +119,9 @@ class AdagradRule {
   std::vector<float> user_bias_squares_, item_bias_squares_;
 };
 
-// Adam keeps its moments per row and moves them only when the row is met, so the bias correction counts the row's own
-// steps. Its powers of beta are kept as running products: no pow, same bits everywhere.
+// Adam keeps its moments per row and moves them only when the row is met, so the bias correction
+// counts the row's own steps. Its powers of beta are kept as running products: no pow, same bits
+// everywhere.
 class AdamRule {
  public:
   AdamRule(const MfSgdOptions& options, const MatrixFactorization& model)
@@ -209,7 +212,8 @@ class BlockTrainer {
 template <class Rule>
 class RuleTrainer final : public BlockTrainer {
  public:
-  RuleTrainer(const MfSgdOptions& options, const MatrixFactorization& model) : rule_(options, model) {}
+  RuleTrainer(const MfSgdOptions& options, const MatrixFactorization& model)
+      : rule_(options, model) {}
 
   void train(const Block& block, const MfSgdOptions& options, const Penalties& penalties,
              float rate, MatrixFactorization& model, BlockLosses& losses) override {
@@ -239,7 +243,8 @@ class RuleTrainer final : public BlockTrainer {
       const float error = weight * residual;
       if (user_bias) rule_.user_bias(bias_u, user, error, rate, user_bias_penalties[user]);
       if (item_bias) rule_.item_bias(bias_i, item, error, rate, item_bias_penalties[item]);
-      rule_.factors(parameters, user, item, error, rate, user_penalties[user], item_penalties[item]);
+      rule_.factors(parameters, user, item, error, rate, user_penalties[user],
+                    item_penalties[item]);
     }
     losses.squared += squared;
     losses.weight += total_weight;
@@ -322,9 +327,7 @@ class MfSgd final : public Trainer {
     }
   }
 
-  Link link() const {
-    return options_.loss == Loss::logistic ? Link::logistic : Link::identity;
-  }
+  Link link() const { return options_.loss == Loss::logistic ? Link::logistic : Link::identity; }
 
   void pack(std::uint32_t user) {
     for (std::uint32_t position = data_->user_begin(user); position < data_->user_end(user);

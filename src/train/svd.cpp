@@ -11,8 +11,8 @@
 namespace featherfm {
 namespace {
 
-// A tall thin matrix, row by row. Work is done in double and rounded once at the end: small singular values come out of
-// differences of large ones.
+// A tall thin matrix, row by row. Work is done in double and rounded once at the end: small
+// singular values come out of differences of large ones.
 class Panel {
  public:
   Panel(std::size_t rows, std::size_t width) : rows_(rows), width_(width), values_(rows * width) {}
@@ -62,8 +62,8 @@ class Svd final : public Trainer {
       co_yield Pause{};
     }
 
-    // The range of F, sharpened by powers of F F^T: products with F and F^T in turn, made orthonormal after each. The
-    // last product is B = F^T Q with Q = left.
+    // The range of F, sharpened by powers of F F^T: products with F and F^T in turn, made
+    // orthonormal after each. The last product is B = F^T Q with Q = left.
     const std::uint32_t products = 2 + 2 * options_.power_iterations;
     std::vector<double> gram(width_ * width_);
     for (std::uint32_t product = 0; product < products; ++product) {
@@ -74,8 +74,8 @@ class Svd final : public Trainer {
         multiply_users(user, forward, left, right);
         co_yield Pause{};
       }
-      // Cholesky QR; the second pass mends the rounding of the first. The last product keeps its lengths: the Gram matrix
-      // of B has the squared singular values and the small rotation.
+      // Cholesky QR; the second pass mends the rounding of the first. The last product keeps its
+      // lengths: the Gram matrix of B has the squared singular values and the small rotation.
       const bool last = product + 1 == products;
       for (int pass = 0; pass < (last ? 1 : 2); ++pass) {
         std::fill(gram.begin(), gram.end(), 0.0);
@@ -161,14 +161,15 @@ class Svd final : public Trainer {
     const std::vector<double>& outer = forward ? user_fill_ : item_fill_;
     const std::vector<double>& inner = forward ? item_fill_ : user_fill_;
     std::vector<double> sums(width_);
-    for (std::size_t r = 0; r < from.rows(); ++r) add_scaled(inner[r], from.row(r), sums.data(), width_);
+    for (std::size_t r = 0; r < from.rows(); ++r)
+      add_scaled(inner[r], from.row(r), sums.data(), width_);
     for (std::size_t r = 0; r < to.rows(); ++r) {
       for (std::size_t j = 0; j < width_; ++j) to.row(r)[j] = outer[r] * sums[j];
     }
   }
 
-  // Functions from here on do a piece of rows, from `row` on. They stay out of line: inlined into the coroutine above they
-  // would be copied to each of its phases.
+  // Functions from here on do a piece of rows, from `row` on. They stay out of line: inlined into
+  // the coroutine above they would be copied to each of its phases.
 
   [[gnu::noinline]] static void draw_rows(Panel& panel, std::size_t row, Random& random) {
     for (const std::size_t end = panel.end_of_piece(row, piece); row < end; ++row) {
@@ -176,8 +177,10 @@ class Svd final : public Trainer {
     }
   }
 
-  // The sparse part of the users' products: left.row(user) += S right, or right += S^T left.row(user).
-  [[gnu::noinline]] void multiply_users(std::size_t first, bool forward, Panel& left, Panel& right) const {
+  // The sparse part of the users' products: left.row(user) += S right, or right += S^T
+  // left.row(user).
+  [[gnu::noinline]] void multiply_users(std::size_t first, bool forward, Panel& left,
+                                        Panel& right) const {
     const auto end = static_cast<std::uint32_t>(left.end_of_piece(first, piece));
     for (auto user = static_cast<std::uint32_t>(first); user < end; ++user) {
       for (std::uint32_t p = data_->user_begin(user); p < data_->user_end(user); ++p) {
@@ -191,7 +194,8 @@ class Svd final : public Trainer {
   }
 
   // gram += row row^T, lower triangle.
-  [[gnu::noinline]] void add_gram(const Panel& panel, std::size_t row, std::vector<double>& gram) const {
+  [[gnu::noinline]] void add_gram(const Panel& panel, std::size_t row,
+                                  std::vector<double>& gram) const {
     for (const std::size_t end = panel.end_of_piece(row, piece); row < end; ++row) {
       const double* const x = panel.row(row);
       for (std::size_t i = 0; i < width_; ++i) add_scaled(x[i], x, &gram[i * width_], i + 1);
@@ -206,7 +210,8 @@ class Svd final : public Trainer {
     return gram;
   }
 
-  // gram = L L^T, in place. A direction that is only rounding noise (the matrix has a smaller rank) gets a zero pivot.
+  // gram = L L^T, in place. A direction that is only rounding noise (the matrix has a smaller rank)
+  // gets a zero pivot.
   [[gnu::noinline]] void factorize(std::vector<double>& gram) const {
     double largest = 0;
     for (std::size_t j = 0; j < width_; ++j) largest = std::max(largest, gram[j * width_ + j]);
@@ -225,7 +230,8 @@ class Svd final : public Trainer {
   }
 
   // row <- row L^-T; columns with a zero pivot become zero.
-  [[gnu::noinline]] void orthonormalize(const std::vector<double>& lower, Panel& panel, std::size_t row) const {
+  [[gnu::noinline]] void orthonormalize(const std::vector<double>& lower, Panel& panel,
+                                        std::size_t row) const {
     for (const std::size_t end = panel.end_of_piece(row, piece); row < end; ++row) {
       double* const x = panel.row(row);
       for (std::size_t j = 0; j < width_; ++j) {
@@ -253,14 +259,16 @@ class Svd final : public Trainer {
   }
 
   // F ~ Q B^T with B = V S W^T: users get (Q W) sqrt(S), items V sqrt(S) = (B W) / sqrt(S).
-  [[gnu::noinline]] void fill_factor(std::uint32_t f, const Panel& q, const Panel& b, const SymmetricEigen& eigen) {
+  [[gnu::noinline]] void fill_factor(std::uint32_t f, const Panel& q, const Panel& b,
+                                     const SymmetricEigen& eigen) {
     const double singular = std::sqrt(std::max(eigen.value(f), 0.0));
     model_.singular_values.push_back(static_cast<float>(singular));
     if (!(singular > std::sqrt(std::max(eigen.value(0), 0.0)) * 1e-7)) return;  // noise: zeros
     std::vector<double> w(width_);
     for (std::size_t j = 0; j < width_; ++j) w[j] = eigen.vector(j, f);
     const double root = std::sqrt(singular);
-    // Both signs are right; the item's largest entry is made positive, so that every machine agrees.
+    // Both signs are right; the item's largest entry is made positive, so that every machine
+    // agrees.
     double largest = 0;
     for (std::size_t item = 0; item < b.rows(); ++item) {
       const double x = product(b.row(item), w);

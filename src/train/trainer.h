@@ -1,8 +1,10 @@
-// Training is resumable: step(budget) does a bounded piece of work and reports, so that the caller can show progress,
-// stay responsive and cancel between two calls, without threads. Dropping a trainer drops its work.
+// Training is resumable: step(budget) does a bounded piece of work and reports, so that the caller
+// can show progress, stay responsive and cancel between two calls, without threads. Dropping a
+// trainer drops its work.
 //
-// An algorithm is written as one coroutine, train(), read from top to bottom; every `co_yield Pause{}` is a place where
-// it may rest. Pauses should come every few tens of microseconds to few milliseconds.
+// An algorithm is written as one coroutine, train(), read from top to bottom; every `co_yield
+// Pause{}` is a place where it may rest. Pauses should come every few tens of microseconds to few
+// milliseconds.
 #pragma once
 
 #include <coroutine>
@@ -32,12 +34,13 @@ struct StepReport {
   bool done = false;
   std::uint32_t epoch = 1;  // under way, from 1; the last one finished when done
   double fraction = 0;      // of the whole training, 0 to 1
-  // Set when this call finished an epoch. A step ends with the epoch it finishes, whatever is left of its budget.
+  // Set when this call finished an epoch. A step ends with the epoch it finishes, whatever is left
+  // of its budget.
   std::optional<EpochLosses> finished_epoch;
 };
 
-// Milliseconds since any fixed moment. A parameter, because the standard library's clock brings its error messages into
-// the WebAssembly file and a browser has its own.
+// Milliseconds since any fixed moment. A parameter, because the standard library's clock brings its
+// error messages into the WebAssembly file and a browser has its own.
 using Clock = double (*)();
 double steady_milliseconds();
 
@@ -87,12 +90,12 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  // Works for about `budget_milliseconds`, or to the end of the epoch. Throws Error{diverged} when parameters or losses
-  // stop being finite; model() then still gives the last good epoch.
+  // Works for about `budget_milliseconds`, or to the end of the epoch. Throws Error{diverged} when
+  // parameters or losses stop being finite; model() then still gives the last good epoch.
   StepReport step(double budget_milliseconds, Clock now = steady_milliseconds);
 
-  // The model of the best epoch so far by validation loss; of the last one without validation. The starting point before
-  // the first epoch is finished.
+  // The model of the best epoch so far by validation loss; of the last one without validation. The
+  // starting point before the first epoch is finished.
   virtual const MatrixFactorization& model() const = 0;
   // From 1; 0 before the first epoch is finished.
   virtual std::uint32_t best_epoch() const = 0;

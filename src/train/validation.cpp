@@ -7,7 +7,9 @@
 
 namespace featherfm {
 
-double cross_entropy(double score, double target) { return softplus(score) - target * score; }
+double cross_entropy(double score, double target) {
+  return softplus(score) - target * score;
+}
 
 bool Validation::measure(const MatrixFactorization& model) {
   if (!data_) return true;

@@ -1,4 +1,5 @@
-// What trainers with epochs share: measuring a validation set in bounded pieces, and keeping the best epoch.
+// What trainers with epochs share: measuring a validation set in bounded pieces, and keeping the
+// best epoch.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/error.h"
 #include "data/interactions.h"
 #include "model/matrix_factorization.h"
 #include "train/trainer.h"
@@ -22,15 +24,20 @@ double cross_entropy(double score, double target);
 
 class Validation {
  public:
-  // `patience`: epochs without improvement before should_stop(); 0 for never. `data` may be null: then every epoch is
-  // the best so far.
+  // `patience`: epochs without improvement before should_stop(); 0 for never. `data` may be null:
+  // then every epoch is the best so far.
   Validation(std::shared_ptr<const Interactions> data, std::uint32_t patience)
-      : data_(std::move(data)), patience_(patience) {}
+      : data_(std::move(data)), patience_(patience) {
+    if (data_ && data_->size() == 0) {
+      fail(ErrorCode::empty, "validation", {"there is no interaction to validate on"});
+    }
+  }
 
   // Measures on, a few thousand interactions per call; true when all are measured.
   bool measure(const MatrixFactorization& model);
 
-  // After measure() returned true: compares with the best epoch and copies the model if this one is it.
+  // After measure() returned true: compares with the best epoch and copies the model if this one is
+  // it.
   EpochLosses finish_epoch(std::uint32_t epoch, const MatrixFactorization& model, Losses train);
 
   bool should_stop() const { return patience_ > 0 && epochs_since_best_ >= patience_; }

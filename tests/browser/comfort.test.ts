@@ -79,40 +79,44 @@ describe.each(browsers)("comfort in $name", ({ name, found }) => {
       },
     );
 
-    it("moves nothing while it loads, trains and fills in", async () => {
-      const visit = await Visit.start(launched, site.url, {
-        before: () => {
-          const shifts: string[] = [];
-          Object.assign(globalThis, { shifts });
-          if (!PerformanceObserver.supportedEntryTypes.includes("layout-shift")) return;
-          new PerformanceObserver((list) => {
-            for (const entry of list.getEntries()) {
-              const shift = entry as PerformanceEntry & {
-                value: number;
-                sources: { node?: Element }[];
-              };
-              shifts.push(
-                `${shift.value}: ${shift.sources.map(({ node }) => node?.id ?? node?.className).join(", ")}`,
-              );
-            }
-          }).observe({ type: "layout-shift", buffered: true });
-        },
-      });
-      // Where the sections lie must not depend on what they show; this holds in browsers without the observer, too.
-      const places = () =>
-        visit.page.$$eval("main > section", (sections) =>
-          sections.map((section) => Math.round(section.getBoundingClientRect().top + scrollY)),
-        );
-      const before = await places();
-      await visit.train();
-      await visit.rate(1, 5);
-      await visit.untilText("#for-you-note", /From 1 rating/);
-      expect(await places()).toEqual(before);
-      expect(
-        await visit.page.evaluate(() => (globalThis as unknown as { shifts: string[] }).shifts),
-      ).toEqual([]);
-      await visit.close();
-    });
+    it.each([1280, 360])(
+      "moves nothing at %i pixels while it loads, trains and fills in",
+      async (width) => {
+        const visit = await Visit.start(launched, site.url, {
+          width,
+          before: () => {
+            const shifts: string[] = [];
+            Object.assign(globalThis, { shifts });
+            if (!PerformanceObserver.supportedEntryTypes.includes("layout-shift")) return;
+            new PerformanceObserver((list) => {
+              for (const entry of list.getEntries()) {
+                const shift = entry as PerformanceEntry & {
+                  value: number;
+                  sources: { node?: Element }[];
+                };
+                shifts.push(
+                  `${shift.value}: ${shift.sources.map(({ node }) => node?.id ?? node?.className).join(", ")}`,
+                );
+              }
+            }).observe({ type: "layout-shift", buffered: true });
+          },
+        });
+        // Where the sections lie must not depend on what they show; this holds in browsers without the observer, too.
+        const places = () =>
+          visit.page.$$eval("main > section", (sections) =>
+            sections.map((section) => Math.round(section.getBoundingClientRect().top + scrollY)),
+          );
+        const before = await places();
+        await visit.train();
+        await visit.rate(1, 5);
+        await visit.untilText("#for-you-note", /From 1 rating/);
+        expect(await places()).toEqual(before);
+        expect(
+          await visit.page.evaluate(() => (globalThis as unknown as { shifts: string[] }).shifts),
+        ).toEqual([]);
+        await visit.close();
+      },
+    );
 
     it("can be used from end to end by keyboard alone", async () => {
       const visit = await Visit.start(launched, site.url);

@@ -1,6 +1,6 @@
 /** `featherfm/client` for Node: the engine in a worker thread, which does not keep the process alive while idle. */
 import { Worker as Thread } from "node:worker_threads";
-import { type ClientOptions, RemoteEngine } from "./worker/client.js";
+import { checkClientOptions, type ClientOptions, RemoteEngine } from "./worker/client.js";
 import type { FromWorker, WorkerPort } from "./worker/protocol.js";
 
 export * from "./exports.js";
@@ -32,6 +32,7 @@ function threadPort(): WorkerPort {
 /** The engine in a worker of its own. The worker starts at once; calls may be made right away. */
 export class FeatherClient extends RemoteEngine {
   constructor(options: Omit<ClientOptions, "worker"> = {}) {
-    super(threadPort(), options.wasm);
+    const { wasm } = checkClientOptions(options);
+    super(threadPort(), wasm);
   }
 }

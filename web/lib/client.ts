@@ -1,5 +1,5 @@
 /** `featherfm/client` for browsers: the engine in a module worker. */
-import { type ClientOptions, RemoteEngine } from "./worker/client.js";
+import { checkClientOptions, type ClientOptions, RemoteEngine } from "./worker/client.js";
 import { browserPort } from "./worker/port.js";
 
 export * from "./exports.js";
@@ -15,13 +15,14 @@ export type {
 /** The engine in a worker of its own. The worker starts at once; calls may be made right away. */
 export class FeatherClient extends RemoteEngine {
   constructor(options: ClientOptions = {}) {
+    const { worker, wasm } = checkClientOptions(options);
     super(
       browserPort(
-        options.worker ??
+        worker ??
           // Bundlers look for exactly this form.
           (() => new Worker(new URL("./worker/worker.js", import.meta.url), { type: "module" })),
       ),
-      options.wasm,
+      wasm,
     );
   }
 }

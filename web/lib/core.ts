@@ -18,7 +18,12 @@ export interface CoreInteractions extends CoreHandle {
   readonly low: number;
   readonly high: number;
   split(options: object): { train: CoreInteractions; test: CoreInteractions };
-  remapped(users: number, items: number, userMap: Uint32Array, itemMap: Uint32Array): CoreInteractions;
+  remapped(
+    users: number,
+    items: number,
+    userMap: Uint32Array,
+    itemMap: Uint32Array,
+  ): CoreInteractions;
   ratingsOf(user: number): {
     items: Uint32Array;
     values: Float32Array;
@@ -154,7 +159,10 @@ export class Core {
       return body(this.#module);
     } catch (error) {
       // A trap (stack overflow, out-of-bounds access) leaves the instance in an unknown state.
-      if (error instanceof WebAssembly.RuntimeError || (error instanceof RangeError && /stack/i.test(error.message))) {
+      if (
+        error instanceof WebAssembly.RuntimeError ||
+        (error instanceof RangeError && /stack/i.test(error.message))
+      ) {
         this.close("the WebAssembly instance died of an internal fault; load a new engine");
         throw new InternalError("INTERNAL", `the WebAssembly instance died: ${error.message}`);
       }
@@ -187,8 +195,14 @@ export class Owned<T extends CoreHandle> {
 
   /** The object, for use inside `Core.run`. */
   get handle(): T {
-    if (this.#handle === undefined) throw new ClosedError("CLOSED", `this ${this.#what} was closed`);
+    if (this.#handle === undefined)
+      throw new ClosedError("CLOSED", `this ${this.#what} was closed`);
     return this.#handle;
+  }
+
+  /** Throws `ClosedError` when this object or its engine is closed. */
+  requireOpen(): void {
+    this.run(() => undefined);
   }
 
   run<R>(body: (handle: T) => R): R {

@@ -3,8 +3,24 @@ import type { Core, CoreInteractions } from "./core.js";
 import { Owned } from "./core.js";
 import { ArgumentError, show } from "./errors.js";
 import { IdMap } from "./ids.js";
-import { checkChoice, checkFinite, checkInteger, checkNoExtraKeys, checkObject } from "./options.js";
-import type { Dataset, DatasetInput, Id, NumberArray, Rating, Split, SplitOptions } from "./types.js";
+import {
+  checkChoice,
+  checkFinite,
+  checkGiven,
+  checkInteger,
+  checkNoExtraKeys,
+  checkObject,
+  valueOf,
+} from "./options.js";
+import type {
+  Dataset,
+  DatasetInput,
+  Id,
+  NumberArray,
+  Rating,
+  Split,
+  SplitOptions,
+} from "./types.js";
 
 /** A list of numbers; the core checks that they are finite. Copied into `Target`. */
 export function toNumbers<T extends Float32Array | Float64Array | Uint32Array>(
@@ -63,21 +79,27 @@ export class CoreDataset implements Dataset {
     this.users = users;
     this.items = items;
     this.interactionCount = handle.size;
-    this.ratingRange = [handle.low, handle.high];
+    this.ratingRange = Object.freeze([handle.low, handle.high] as const);
     this.hasTimestamps = handle.hasTimestamps;
     this.hasWeights = handle.hasWeights;
   }
 
   static from(core: Core, input: DatasetInput): CoreDataset {
-    const given = checkObject(input, "input");
+    const given = checkGiven(input, "input");
     checkNoExtraKeys(given, inputNames, "a dataset");
-    const duplicates = checkChoice(given["duplicates"] ?? "last", "duplicates", ["last", "sum", "error"]);
+    const duplicates = checkChoice(valueOf(given, "duplicates", "last"), "duplicates", [
+      "last",
+      "sum",
+      "error",
+    ]);
     const userMap = new IdMap();
     const itemMap = new IdMap();
     const users = userMap.addAll(input.users, "users");
     const items = itemMap.addAll(input.items, "items");
     const floats = (name: "ratings" | "weights") =>
-      input[name] === undefined ? null : sameLength(toNumbers(input[name], name, Float32Array), name);
+      input[name] === undefined
+        ? null
+        : sameLength(toNumbers(input[name], name, Float32Array), name);
     const sameLength = <T extends { length: number }>(list: T, name: string): T => {
       if (list.length === users.length) return list;
       throw new ArgumentError(
@@ -115,14 +137,17 @@ export class CoreDataset implements Dataset {
   }
 
   userIds(): Id[] {
+    this.owned.requireOpen();
     return [...this.users.ids];
   }
 
   itemIds(): Id[] {
+    this.owned.requireOpen();
     return [...this.items.ids];
   }
 
   ratingsOf(user: Id): Rating[] {
+    this.owned.requireOpen();
     const index = this.users.indexOf(user, "user", "the dataset");
     const { items, values, weights, timestamps } = this.owned.run((data) => data.ratingsOf(index));
     return Array.from(items, (item, k) => ({
@@ -190,9 +215,12 @@ function resolveSplit(options: SplitOptions): object {
   checkNoExtraKeys(given, ["by", ...splitOptionNames[by]], `the split by "${by}"`);
   return {
     by,
-    testFraction: checkFinite(given["testFraction"] ?? 0.2, "testFraction", { min: 0, max: 1 }),
-    seed: checkInteger(given["seed"] ?? 1, "seed", { min: 0, max: Number.MAX_SAFE_INTEGER }),
-    count: checkInteger(given["count"] ?? 1, "count", { min: 1, max: 0xfffffffe }),
+    testFraction: checkFinite(valueOf(given, "testFraction", 0.2), "testFraction", {
+      min: 0,
+      max: 1,
+    }),
+    seed: checkInteger(valueOf(given, "seed", 1), "seed", { min: 0, max: Number.MAX_SAFE_INTEGER }),
+    count: checkInteger(valueOf(given, "count", 1), "count", { min: 1, max: 0xfffffffe }),
     testRows: by === "rows" ? toWholeNumbers(given["testRows"] as NumberArray, "testRows") : null,
   };
 }
@@ -209,5 +237,6 @@ export function checkDataset(value: unknown, name: string, core: Core): CoreData
   if (value.owned.core !== core) {
     throw new ArgumentError("INVALID_ARGUMENT", `${name} belongs to another engine`, name);
   }
+  value.owned.requireOpen();
   return value;
 }

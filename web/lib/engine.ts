@@ -109,8 +109,10 @@ export class Engine {
    * `FileFormatError` for anything else; the engine stays as it was.
    */
   loadModel(bytes: Uint8Array | ArrayBuffer): Model {
-    if (bytes instanceof ArrayBuffer) return TrainedModel.load(this.#core, new Uint8Array(bytes));
-    if (bytes instanceof Uint8Array) return TrainedModel.load(this.#core, bytes);
+    if (bytes instanceof Uint8Array || (bytes instanceof ArrayBuffer && !isDetached(bytes))) {
+      const view = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+      return TrainedModel.load(this.#core, view);
+    }
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `bytes must be a Uint8Array or an ArrayBuffer; got ${show(bytes)}`,
@@ -125,6 +127,16 @@ export class Engine {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+/** A buffer that was transferred away: nothing but its refusal of a view tells, before ES2024. */
+function isDetached(buffer: ArrayBuffer): boolean {
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
   }
 }
 

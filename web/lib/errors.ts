@@ -18,7 +18,7 @@ export type ErrorCode =
   | "DIVERGED"
   /** A model file is damaged, hostile, or not a model file. */
   | "MALFORMED_FILE"
-  /** The object was closed, or belongs to another engine. */
+  /** The object, or the engine it belongs to, was closed. */
   | "CLOSED"
   /** WebAssembly memory cannot grow further. */
   | "OUT_OF_MEMORY"
@@ -93,10 +93,13 @@ export function show(value: unknown): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   }
-  if (typeof value === "number" || typeof value === "boolean" || value == null) return String(value);
+  if (typeof value === "number" || typeof value === "boolean" || value == null)
+    return String(value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
-  return typeof value === "object" ? `an object (${value.constructor?.name ?? "no class"})` : typeof value;
+  // An object may have no prototype, whatever its type says.
+  const name = (value as { constructor?: { name?: unknown } }).constructor?.name;
+  return typeof name === "string" && name !== "" ? `an object (${name})` : "an object";
 }

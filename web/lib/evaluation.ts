@@ -3,11 +3,11 @@ import type { CoreDataset } from "./dataset.js";
 import { checkDataset } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
 import type { TrainedModel } from "./model.js";
-import { checkFinite, checkInteger, checkNoExtraKeys, checkObject } from "./options.js";
+import { checkFinite, checkNoExtraKeys, checkObject, valueOf } from "./options.js";
 import type { EvaluateOptions, Metric } from "./types.js";
 
 const ratingMetrics = ["rmse", "mae", "mae-rounded"];
-const rankingMetric = /^(precision|recall|ndcg|map|mrr|hit-rate|coverage)@(\d{1,10})$/;
+const rankingMetric = /^(precision|recall|ndcg|map|mrr|hit-rate|coverage)@([1-9]\d{0,9})$/;
 
 /** The cut-offs that the metrics name, each once. */
 function checkMetrics(metrics: unknown): { names: string[]; ks: number[]; ranking: boolean } {
@@ -29,7 +29,8 @@ function checkMetrics(metrics: unknown): { names: string[]; ks: number[]; rankin
     if (metric === "auc") continue;
     const match = rankingMetric.exec(metric);
     if (match === null) return fail(metric);
-    ks.add(checkInteger(Number(match[2]), `the k of "${metric}"`, { min: 1, max: 0xfffffffe }));
+    if (Number(match[2]) > 0xfffffffe) return fail(metric);
+    ks.add(Number(match[2]));
   }
   return { names: metrics as string[], ks: [...ks], ranking };
 }
@@ -41,11 +42,14 @@ export function evaluate<M extends Metric>(
 ): Record<M, number> {
   const given = checkObject(options, "options");
   checkNoExtraKeys(given, ["metrics", "train", "relevantFrom"], "evaluate");
-  const { names, ks, ranking } = checkMetrics(given["metrics"] ?? ["rmse", "mae"]);
+  const { names, ks, ranking } = checkMetrics(valueOf(given, "metrics", ["rmse", "mae"]));
   const core = model.owned.core;
-  const train = given["train"] === undefined ? undefined : checkDataset(given["train"], "train", core);
+  const train =
+    given["train"] === undefined ? undefined : checkDataset(given["train"], "train", core);
   const relevantFrom =
-    given["relevantFrom"] === undefined ? -Infinity : checkFinite(given["relevantFrom"], "relevantFrom");
+    given["relevantFrom"] === undefined
+      ? -Infinity
+      : checkFinite(given["relevantFrom"], "relevantFrom");
   const needsRatings = names.some((name) => ratingMetrics.includes(name));
   if (needsRatings && model.family === "popularity") {
     throw new ArgumentError(
@@ -63,7 +67,10 @@ export function evaluate<M extends Metric>(
   const counted = same ? test.countedBy(test.users, test.items) : test.countedBy(users, items);
   try {
     if (needsRatings) {
-      Object.assign(values, model.owned.run((core) => core.evaluateRatings(counted.handle)));
+      Object.assign(
+        values,
+        model.owned.run((core) => core.evaluateRatings(counted.handle)),
+      );
     }
     if (ranking) {
       const known = train?.countedBy(model.users, model.items);
@@ -71,7 +78,12 @@ export function evaluate<M extends Metric>(
         Object.assign(
           values,
           model.owned.run((core) =>
-            core.evaluateRanking(counted.handle, known?.handle ?? null, Uint32Array.from(ks), relevantFrom),
+            core.evaluateRanking(
+              counted.handle,
+              known?.handle ?? null,
+              Uint32Array.from(ks),
+              relevantFrom,
+            ),
           ),
         );
       } finally {

@@ -28,7 +28,11 @@ export function checkId(value: unknown, name: string): Id {
   if (typeof value === "string") return value;
   if (typeof value === "number") {
     if (Number.isFinite(value)) return value;
-    throw new ArgumentError("NOT_FINITE", `${name} must be a string or a finite number; got ${value}`, name);
+    throw new ArgumentError(
+      "NOT_FINITE",
+      `${name} must be a string or a finite number; got ${value}`,
+      name,
+    );
   }
   throw new ArgumentError(
     "INVALID_ARGUMENT",
@@ -94,7 +98,9 @@ export class IdMap {
     if (index !== undefined) return index;
     const twin = typeof checked === "string" ? Number(checked) : String(checked);
     const twinHint =
-      this.#indices.has(twin) && checked !== "" ? ` (there is ${show(twin)}: ids keep their type)` : "";
+      this.#indices.has(twin) && checked !== ""
+        ? ` (there is ${show(twin)}: ids keep their type)`
+        : "";
     throw new UnknownIdError(
       "UNKNOWN_ID",
       `${where} does not know the ${kind} ${show(checked)}${twinHint}${hint}`,

@@ -3,7 +3,16 @@ import type { Core, CoreGuest, CoreModel, CoreRatings, CoreRequest, CoreScored }
 import { Owned } from "./core.js";
 import { ArgumentError, FileFormatError, show } from "./errors.js";
 import { checkIdList, IdMap } from "./ids.js";
-import { checkBoolean, checkChoice, checkFinite, checkInteger, checkNoExtraKeys, checkObject } from "./options.js";
+import {
+  checkBoolean,
+  checkChoice,
+  checkFinite,
+  checkGiven,
+  checkInteger,
+  checkNoExtraKeys,
+  checkObject,
+  valueOf,
+} from "./options.js";
 import type {
   Explanation,
   FoldedUser,
@@ -22,14 +31,19 @@ import type {
   TrainingSummary,
 } from "./types.js";
 
-const nothingTrained: TrainingSummary = { epochs: [], bestEpoch: 0, stoppedEarly: false, elapsedMs: 0 };
+const nothingTrained: TrainingSummary = {
+  epochs: [],
+  bestEpoch: 0,
+  stoppedEarly: false,
+  elapsedMs: 0,
+};
 
 function checkRecommendOptions(options: unknown, extra: readonly string[] = []) {
   const given = checkObject(options, "options");
   checkNoExtraKeys(given, ["n", "filterSeen", "exclude", "candidates", ...extra], "recommend");
   return {
-    n: checkInteger(given["n"] ?? 10, "n", { min: 1, max: 0xfffffffe }),
-    filterSeen: checkBoolean(given["filterSeen"] ?? true, "filterSeen"),
+    n: checkInteger(valueOf(given, "n", 10), "n", { min: 1, max: 0xfffffffe }),
+    filterSeen: checkBoolean(valueOf(given, "filterSeen", true), "filterSeen"),
     exclude: given["exclude"] as IdArray | undefined,
     candidates: given["candidates"] as IdArray | undefined,
   };
@@ -38,7 +52,7 @@ function checkRecommendOptions(options: unknown, extra: readonly string[] = []) 
 function checkClip(options: unknown): boolean {
   const given = checkObject(options, "options");
   checkNoExtraKeys(given, ["clip"], "predict");
-  return checkBoolean(given["clip"] ?? true, "clip");
+  return checkBoolean(valueOf(given, "clip", true), "clip");
 }
 
 export class TrainedModel implements Model {
@@ -57,8 +71,8 @@ export class TrainedModel implements Model {
     this.items = items;
     this.family = handle.family as Model["family"];
     this.factors = handle.factors;
-    this.valueRange = [handle.low, handle.high];
-    this.options = Object.freeze(JSON.parse(handle.options) as Record<string, unknown>);
+    this.valueRange = Object.freeze([handle.low, handle.high] as const);
+    this.options = deepFrozen(JSON.parse(handle.options) as Record<string, unknown>);
     this.summary = summary;
   }
 
@@ -70,7 +84,11 @@ export class TrainedModel implements Model {
       const items = readIds(handle.itemIds, handle.items, "item_ids");
       const options = parseJson(handle.options, "options");
       if (typeof options !== "object" || options === null || Array.isArray(options)) {
-        throw new FileFormatError("MALFORMED_FILE", "not a valid model file: options are no object", "bytes");
+        throw new FileFormatError(
+          "MALFORMED_FILE",
+          "not a valid model file: options are no object",
+          "bytes",
+        );
       }
       return new TrainedModel(core, handle, users, items);
     } catch (error) {
@@ -88,22 +106,27 @@ export class TrainedModel implements Model {
   }
 
   userIds(): Id[] {
+    this.owned.requireOpen();
     return [...this.users.ids];
   }
 
   itemIds(): Id[] {
+    this.owned.requireOpen();
     return [...this.items.ids];
   }
 
   hasUser(user: Id): boolean {
+    this.owned.requireOpen();
     return this.users.has(user);
   }
 
   hasItem(item: Id): boolean {
+    this.owned.requireOpen();
     return this.items.has(item);
   }
 
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array {
+    this.owned.requireOpen();
     const clip = checkClip(options);
     const length = checkIdList(users, "users").length;
     if (checkIdList(items, "items").length !== length) {
@@ -120,6 +143,7 @@ export class TrainedModel implements Model {
 
   recommend(user: Id, options?: RecommendOptions): Recommendation[] {
     const checked = checkRecommendOptions(options);
+    this.owned.requireOpen();
     const hint = "; place somebody new with foldInUser(ratings)";
     const index = this.users.indexOf(user, "user", "the model", hint);
     return this.#recommend(Uint32Array.of(index), checked)[0] as Recommendation[];
@@ -139,7 +163,10 @@ export class TrainedModel implements Model {
     }));
   }
 
-  #recommend(users: Uint32Array, options: ReturnType<typeof checkRecommendOptions>): Recommendation[][] {
+  #recommend(
+    users: Uint32Array,
+    options: ReturnType<typeof checkRecommendOptions>,
+  ): Recommendation[][] {
     const request = this.request(options);
     return this.owned
       .run((model) => model.recommend(users, options.filterSeen, request))
@@ -166,10 +193,14 @@ export class TrainedModel implements Model {
   }
 
   similarItems(item: Id, options?: SimilarOptions): SimilarItem[] {
-    return this.named(this.#similar("items", this.items.indexOf(item, "item", "the model"), options));
+    this.owned.requireOpen();
+    return this.named(
+      this.#similar("items", this.items.indexOf(item, "item", "the model"), options),
+    );
   }
 
   similarUsers(user: Id, options?: SimilarOptions): SimilarUser[] {
+    this.owned.requireOpen();
     const { indices, scores } = this.#similar(
       "users",
       this.users.indexOf(user, "user", "the model"),
@@ -184,8 +215,8 @@ export class TrainedModel implements Model {
   #similar(side: "users" | "items", row: number, options: SimilarOptions | undefined): CoreScored {
     const given = checkObject(options, "options");
     checkNoExtraKeys(given, ["n", "measure"], "similar");
-    const n = checkInteger(given["n"] ?? 10, "n", { min: 1, max: 0xfffffffe });
-    const measure = checkChoice(given["measure"] ?? "cosine", "measure", ["cosine", "dot"]);
+    const n = checkInteger(valueOf(given, "n", 10), "n", { min: 1, max: 0xfffffffe });
+    const measure = checkChoice(valueOf(given, "measure", "cosine"), "measure", ["cosine", "dot"]);
     return this.owned.run((model) => model.similar(side, row, n, measure));
   }
 
@@ -197,6 +228,7 @@ export class TrainedModel implements Model {
 
   /** The ratings of somebody new in indices. */
   checkRatings(ratings: readonly Rating[], options?: FoldInOptions): CoreRatings {
+    this.owned.requireOpen();
     const given = checkObject(options, "options");
     checkNoExtraKeys(given, ["regularization"], "foldInUser");
     if (!Array.isArray(ratings)) {
@@ -206,14 +238,19 @@ export class TrainedModel implements Model {
         "ratings",
       );
     }
-    const list = ratings.map((entry: unknown, k) => checkObject(entry ?? null, `ratings[${k}]`));
+    // Array.from, unlike map, does not pass over holes.
+    const list = Array.from(ratings as unknown[], (entry, k) => checkGiven(entry, `ratings[${k}]`));
     const weighted = list.some((entry) => entry["weight"] !== undefined);
     return {
-      items: Uint32Array.from(list, (entry) => this.items.indexOf(entry["item"], "item", "the model")),
-      values: Float32Array.from(list, (entry, k) => checkFinite(entry["rating"], `ratings[${k}].rating`)),
+      items: Uint32Array.from(list, (entry) =>
+        this.items.indexOf(entry["item"], "item", "the model"),
+      ),
+      values: Float32Array.from(list, (entry, k) =>
+        checkFinite(entry["rating"], `ratings[${k}].rating`),
+      ),
       weights: weighted
         ? Float32Array.from(list, (entry, k) =>
-            checkFinite(entry["weight"] ?? 1, `ratings[${k}].weight`, { min: 0 }),
+            checkFinite(valueOf(entry, "weight", 1), `ratings[${k}].weight`, { min: 0 }),
           )
         : null,
       regularization:
@@ -230,7 +267,7 @@ export class TrainedModel implements Model {
   save(options?: SaveOptions): Uint8Array {
     const given = checkObject(options, "options");
     checkNoExtraKeys(given, ["seen"], "save");
-    const seen = checkBoolean(given["seen"] ?? true, "seen");
+    const seen = checkBoolean(valueOf(given, "seen", true), "seen");
     return this.owned.run((model) =>
       model.save(seen, JSON.stringify(this.users.ids), JSON.stringify(this.items.ids)),
     );
@@ -286,11 +323,22 @@ export class Guest implements FoldedUser {
   }
 }
 
+function deepFrozen<T extends object>(object: T): T {
+  for (const value of Object.values(object)) {
+    if (typeof value === "object" && value !== null) deepFrozen(value as object);
+  }
+  return Object.freeze(object);
+}
+
 function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new FileFormatError("MALFORMED_FILE", `not a valid model file: ${what} is no JSON`, "bytes");
+    throw new FileFormatError(
+      "MALFORMED_FILE",
+      `not a valid model file: ${what} is no JSON`,
+      "bytes",
+    );
   }
 }
 
@@ -313,10 +361,15 @@ function readIds(text: string, count: number, what: string): IdMap {
 /** A model of this engine, or an error that names the argument. */
 export function checkModel(value: unknown, name: string, core: Core): TrainedModel {
   if (!(value instanceof TrainedModel)) {
-    throw new ArgumentError("INVALID_ARGUMENT", `${name} must be a model; got ${show(value)}`, name);
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `${name} must be a model; got ${show(value)}`,
+      name,
+    );
   }
   if (value.owned.core !== core) {
     throw new ArgumentError("INVALID_ARGUMENT", `${name} belongs to another engine`, name);
   }
+  value.owned.requireOpen();
   return value;
 }

@@ -21,17 +21,24 @@ interface Range {
 }
 
 function describe({ min, above, max, below }: Range): string {
-  const low = min !== undefined ? `from ${min}` : above !== undefined ? `greater than ${above}` : "";
+  const low =
+    min !== undefined ? `from ${min}` : above !== undefined ? `greater than ${above}` : "";
   const high = max !== undefined ? `to ${max}` : below !== undefined ? `below ${below}` : "";
   return [low, high].filter(Boolean).join(" ") || "that is finite";
 }
 
-function checkNumber(value: unknown, name: string, kind: "a number" | "a whole number", range: Range): number {
+function checkNumber(
+  value: unknown,
+  name: string,
+  kind: "a number" | "a whole number",
+  range: Range,
+): number {
   const expected = `${name} must be ${kind} ${describe(range)}`;
   if (typeof value !== "number") {
     throw new ArgumentError("INVALID_ARGUMENT", `${expected}; got ${show(value)}`, name);
   }
-  if (!Number.isFinite(value)) throw new ArgumentError("NOT_FINITE", `${expected}; got ${value}`, name);
+  if (!Number.isFinite(value))
+    throw new ArgumentError("NOT_FINITE", `${expected}; got ${value}`, name);
   if (kind === "a whole number" && !Number.isInteger(value)) {
     throw new ArgumentError("INVALID_ARGUMENT", `${expected}; got ${value}`, name);
   }
@@ -50,24 +57,55 @@ export const checkFinite = (value: unknown, name: string, range: Range = {}): nu
 
 export function checkBoolean(value: unknown, name: string): boolean {
   if (typeof value === "boolean") return value;
-  throw new ArgumentError("INVALID_ARGUMENT", `${name} must be true or false; got ${show(value)}`, name);
+  throw new ArgumentError(
+    "INVALID_ARGUMENT",
+    `${name} must be true or false; got ${show(value)}`,
+    name,
+  );
 }
 
-export function checkChoice<const T extends string>(value: unknown, name: string, choices: readonly T[]): T {
+export function checkChoice<const T extends string>(
+  value: unknown,
+  name: string,
+  choices: readonly T[],
+): T {
   const found = choices.find((choice) => choice === value);
   if (found !== undefined) return found;
   const list = choices.map((choice) => `"${choice}"`).join(", ");
-  throw new ArgumentError("INVALID_ARGUMENT", `${name} must be one of ${list}; got ${show(value)}`, name);
+  throw new ArgumentError(
+    "INVALID_ARGUMENT",
+    `${name} must be one of ${list}; got ${show(value)}`,
+    name,
+  );
 }
 
-/** An options object: undefined counts as {}; anything else that is not a plain object is refused. */
+/** An options object, which may be left out. */
 export function checkObject(value: unknown, name: string): Record<string, unknown> {
-  if (value === undefined) return {};
-  if (typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)) {
-    return value as Record<string, unknown>;
-  }
-  throw new ArgumentError("INVALID_ARGUMENT", `${name} must be an object; got ${show(value)}`, name);
+  return value === undefined ? {} : checkGiven(value, name);
 }
+
+/** A plain object. A map, or a promise that was not awaited, would count as one without any entry: refused. */
+export function checkGiven(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null) {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    // Plain objects of another window or context have that one's Object.prototype.
+    if (prototype === null || Object.getPrototypeOf(prototype) === null) {
+      return value as Record<string, unknown>;
+    }
+  }
+  throw new ArgumentError(
+    "INVALID_ARGUMENT",
+    `${name} must be an object; got ${show(value)}`,
+    name,
+  );
+}
+
+/** An entry of an options object, or its default where it is left out. `null` is not left out. */
+export const valueOf = (
+  options: Record<string, unknown>,
+  name: string,
+  fallback: unknown,
+): unknown => (options[name] === undefined ? fallback : options[name]);
 
 /** Refuses names that mean nothing here: a typing mistake must not silently train with a default. */
 export function checkNoExtraKeys(given: object, allowed: readonly string[], where: string): void {
@@ -91,7 +129,10 @@ const finite = (fallback: number, range: Range): Option<number> => ({
   parse: (value, name) => checkFinite(value, name, range),
 });
 
-const choice = <const T extends string>(fallback: NoInfer<T>, choices: readonly T[]): Option<T> => ({
+const choice = <const T extends string>(
+  fallback: NoInfer<T>,
+  choices: readonly T[],
+): Option<T> => ({
   default: fallback,
   parse: (value, name) => checkChoice(value, name, choices),
 });
@@ -151,7 +192,11 @@ const mfCommon = {
   /** Number of latent factors, 0 to 1024. 0 trains the biases alone. */
   factors: integer(32, { min: 0, max: 1024 }),
   /** Which constant parts are learned: `true`, `false`, or `{ global, user, item }`. @defaultValue true */
-  biases: perPart({ global: true, user: true, item: true }, ["global", "user", "item"], checkBoolean),
+  biases: perPart(
+    { global: true, user: true, item: true },
+    ["global", "user", "item"],
+    checkBoolean,
+  ),
   /**
    * How the penalty of a row with n ratings grows: `regularization * n^frequencyScaling`, 0 to 1. With 1 every rating
    * pulls its user and item back a little, with 0 a row is penalised once however many ratings it has. The middle did best
@@ -315,12 +360,7 @@ export type SvdOptions = { model: "svd" } & OptionsOf<typeof svd>;
 export type PopularityOptions = { model: "popularity" } & OptionsOf<typeof popularity>;
 
 export type ModelOptions =
-  | MfSgdOptions
-  | MfAdagradOptions
-  | MfAdamOptions
-  | MfAlsOptions
-  | SvdOptions
-  | PopularityOptions;
+  MfSgdOptions | MfAdagradOptions | MfAdamOptions | MfAlsOptions | SvdOptions | PopularityOptions;
 
 export type TrainOptions<D = Dataset> = ModelOptions & TrainControls<D>;
 
@@ -334,7 +374,9 @@ export type FitPartialOptions<D = Dataset> = {
 export const controlNames = ["validation", "patience", "onEpoch", "onProgress", "signal"] as const;
 
 /** Model options with every default filled in and every value checked. */
-export type ResolvedOptions = { readonly model: "mf" | "svd" | "popularity" } & Readonly<Record<string, unknown>>;
+export type ResolvedOptions = { readonly model: "mf" | "svd" | "popularity" } & Readonly<
+  Record<string, unknown>
+>;
 
 /** Checks `options` against the table its `model` and `optimizer` select; controls are left to the caller. */
 export function resolveModelOptions(options: unknown): ResolvedOptions {
@@ -342,10 +384,17 @@ export function resolveModelOptions(options: unknown): ResolvedOptions {
   const model = checkChoice(given["model"], "model", ["mf", "svd", "popularity"]);
   const optimizer =
     model === "mf"
-      ? checkChoice(given["optimizer"] ?? "sgd", "optimizer", ["sgd", "adagrad", "adam", "als"])
+      ? checkChoice(valueOf(given, "optimizer", "sgd"), "optimizer", [
+          "sgd",
+          "adagrad",
+          "adam",
+          "als",
+        ])
       : undefined;
-  const where = optimizer === undefined ? model : (`${model}/${optimizer}` as keyof typeof optionTables);
-  const table: Readonly<Record<string, Option<unknown>>> = optionTables[where as keyof typeof optionTables];
+  const where =
+    optimizer === undefined ? model : (`${model}/${optimizer}` as keyof typeof optionTables);
+  const table: Readonly<Record<string, Option<unknown>>> =
+    optionTables[where as keyof typeof optionTables];
   checkNoExtraKeys(given, ["model", ...Object.keys(table), ...controlNames], where);
   const defaults = given["loss"] === "logistic" ? (logisticDefaults[String(optimizer)] ?? {}) : {};
   const resolved: Record<string, unknown> & { model: "mf" | "svd" | "popularity" } = { model };

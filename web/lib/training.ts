@@ -31,7 +31,11 @@ export function checkControls(options: unknown, core: Core): CheckedControls {
   const given = checkObject(options, "options") as TrainControls;
   for (const name of ["onEpoch", "onProgress"] as const) {
     if (given[name] !== undefined && typeof given[name] !== "function") {
-      throw new ArgumentError("INVALID_ARGUMENT", `${name} must be a function; got ${show(given[name])}`, name);
+      throw new ArgumentError(
+        "INVALID_ARGUMENT",
+        `${name} must be a function; got ${show(given[name])}`,
+        name,
+      );
     }
   }
   if (given.signal !== undefined && !(given.signal instanceof AbortSignal)) {
@@ -49,7 +53,9 @@ export function checkControls(options: unknown, core: Core): CheckedControls {
   return {
     validation,
     patience:
-      given.patience === undefined ? 0 : checkInteger(given.patience, "patience", { min: 1, max: 100_000 }),
+      given.patience === undefined
+        ? 0
+        : checkInteger(given.patience, "patience", { min: 1, max: 100_000 }),
     onEpoch: given.onEpoch,
     onProgress: given.onProgress,
     signal: given.signal,
@@ -119,7 +125,13 @@ function* steps(run: Run): Training {
         const step = core.run(() => trainer.step(sliceEnd - performance.now()));
         ({ done, epoch, fraction } = step);
         if (step.finishedEpoch === null) continue;
-        const report = { epoch, epochs, fraction, elapsedMs: performance.now() - begun, ...step.finishedEpoch };
+        const report = {
+          epoch,
+          epochs,
+          fraction,
+          elapsedMs: performance.now() - begun,
+          ...step.finishedEpoch,
+        };
         reports.push(report);
         controls.onEpoch?.(report);
       }
@@ -167,7 +179,12 @@ export function train(core: Core, data: CoreDataset, given: unknown): Training {
 }
 
 /** Training goes on from a model's parameters, over the users and items of both. */
-export function fitPartial(core: Core, model: TrainedModel, data: CoreDataset, given: unknown): Training {
+export function fitPartial(
+  core: Core,
+  model: TrainedModel,
+  data: CoreDataset,
+  given: unknown,
+): Training {
   if (model.family !== "mf") {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
@@ -200,7 +217,11 @@ export function fitPartial(core: Core, model: TrainedModel, data: CoreDataset, g
 }
 
 function continuedOptions(model: TrainedModel, changes: Record<string, unknown>): ResolvedOptions {
-  const options: Record<string, unknown> = { ...model.options, model: "mf", factors: model.factors };
+  const options: Record<string, unknown> = {
+    ...model.options,
+    model: "mf",
+    factors: model.factors,
+  };
   for (const name of ["epochs", "learningRate", "seed"]) {
     if (changes[name] !== undefined) options[name] = changes[name];
   }

@@ -1,6 +1,7 @@
 /** Getting the WebAssembly module: fetched, read, handed in, or already compiled. */
 import { Core, type CoreFactory } from "./core.js";
 import { ArgumentError, LoadError, show } from "./errors.js";
+import { checkNoExtraKeys, checkObject } from "./options.js";
 
 /** Where the WebAssembly comes from: an address, the bytes themselves, a response, or a compiled module. */
 export type WasmSource = string | URL | ArrayBuffer | Uint8Array | Response | WebAssembly.Module;
@@ -60,19 +61,30 @@ function checkSource(source: unknown): asserts source is WasmSource {
   );
 }
 
+/** The options of `load`, checked. */
+export function checkLoadOptions(options: unknown): LoadOptions {
+  const given = checkObject(options, "options");
+  checkNoExtraKeys(given, ["wasm"], "load");
+  if (given["wasm"] !== undefined) checkSource(given["wasm"]);
+  return given;
+}
+
 /** Compiles and instantiates. Throws `LoadError` with the cause where that fails. */
 export async function instantiate(
   factory: CoreFactory,
   source: WasmSource,
   fetcher: Fetcher,
 ): Promise<Core> {
-  checkSource(source);
   try {
     const module = await compile(source, fetcher);
     return await new Promise<Core>((resolve, reject) => {
       factory({
         instantiateWasm(imports, done) {
-          WebAssembly.instantiate(module, imports).then((instance) => done(instance, module), reject);
+          WebAssembly.instantiate(module, imports)
+            .then((instance) => {
+              done(instance, module);
+            })
+            .catch(reject);
           return {};
         },
       }).then((core) => resolve(new Core(core)), reject);

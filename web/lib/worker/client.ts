@@ -1,6 +1,15 @@
 /** The page's side: the engine's verbs as promises, answered by a worker. */
 import { ArgumentError, ClosedError, DivergedError, show, WorkerError } from "../errors.js";
-import type { FitPartialOptions, TrainControls, TrainOptions } from "../options.js";
+import {
+  checkBoolean,
+  checkGiven,
+  checkNoExtraKeys,
+  checkObject,
+  type FitPartialOptions,
+  type TrainControls,
+  type TrainOptions,
+  valueOf,
+} from "../options.js";
 import type {
   Dataset,
   DatasetInput,
@@ -16,7 +25,13 @@ import type {
   SplitOptions,
 } from "../types.js";
 import type { WasmSource } from "../wasm.js";
-import { type FromWorker, type Reference, restoreError, type Wanted, type WorkerPort } from "./protocol.js";
+import {
+  type FromWorker,
+  type Reference,
+  restoreError,
+  type Wanted,
+  type WorkerPort,
+} from "./protocol.js";
 import { datasetVerbs, type GuestData, guestPrefix, guestVerbs, modelVerbs } from "./verbs.js";
 
 /** The same properties; every method but `close` returns a promise. */
@@ -62,8 +77,22 @@ interface Pending {
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+/** The options of a client, checked. */
+export function checkClientOptions(options: unknown): ClientOptions {
+  const given = checkObject(options, "options");
+  checkNoExtraKeys(given, ["wasm", "worker"], "FeatherClient");
+  if (given["worker"] !== undefined && typeof given["worker"] !== "function") {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `worker must be a function; got ${show(given["worker"])}`,
+      "worker",
+    );
+  }
+  return given;
+}
+
 /** Handles of remote objects, kept out of their public shape. */
-const handles = new WeakMap<object, { client: object; handle: number }>();
+const handles = new WeakMap<object, { client: object; handle: number; closed: boolean }>();
 
 /**
  * The engine in a worker: pages stay responsive, and training can be cancelled. Made from `featherfm/client`. Inputs are
@@ -81,8 +110,15 @@ export class RemoteEngine {
   constructor(port: WorkerPort, wasm: ClientOptions["wasm"]) {
     this.#port = port;
     port.onMessage((message) => this.#receive(message));
-    port.onDeath((why) => this.#die(() => new WorkerError("WORKER_DIED", `the worker died: ${why}`)));
-    this.#post({ type: "open", wasm: wasm instanceof URL ? wasm.href : wasm }, []);
+    port.onDeath((why) =>
+      this.#die(() => new WorkerError("WORKER_DIED", `the worker died: ${why}`)),
+    );
+    try {
+      this.#post({ type: "open", wasm: wasm instanceof URL ? wasm.href : wasm }, []);
+    } catch (error) {
+      port.terminate();
+      throw notSent(error instanceof Error ? error.message : String(error), "wasm");
+    }
     port.keepAlive?.(false);
   }
 
@@ -98,7 +134,8 @@ export class RemoteEngine {
 
   /** Takes interactions in. */
   async dataset(input: DatasetInput, options: TransferOptions = {}): Promise<RemoteDataset> {
-    const buffers = options.transfer === true ? buffersOf(Object.values(input)) : [];
+    const lists = Object.values(checkGiven(input, "input"));
+    const buffers = checkTransfer(options) ? buffersOf(lists) : [];
     return this.#dataset(await this.#call(0, "dataset", [input], buffers));
   }
 
@@ -122,7 +159,10 @@ export class RemoteEngine {
     data: RemoteDataset,
     options: FitPartialOptions<RemoteDataset> = {},
   ): Promise<RemoteModel> {
-    const targets = [this.#handleOf(model, "model", "model"), this.#handleOf(data, "data", "dataset")];
+    const targets = [
+      this.#handleOf(model, "model", "model"),
+      this.#handleOf(data, "data", "dataset"),
+    ];
     return this.#training("fitPartial", targets, options);
   }
 
@@ -132,7 +172,7 @@ export class RemoteEngine {
     test: RemoteDataset,
     options: Omit<EvaluateOptions<M>, "train"> & { train?: RemoteDataset } = {},
   ): Promise<Record<M, number>> {
-    const { train, ...rest } = options;
+    const { train, ...rest } = checkObject(options, "options") as typeof options;
     return this.#call(0, "evaluate", [
       this.#handleOf(model, "model", "model"),
       this.#handleOf(test, "test", "dataset"),
@@ -145,7 +185,7 @@ export class RemoteEngine {
     bytes: Uint8Array | ArrayBuffer,
     options: TransferOptions = {},
   ): Promise<RemoteModel> {
-    const buffers = options.transfer === true ? buffersOf([bytes]) : [];
+    const buffers = checkTransfer(options) ? buffersOf([bytes]) : [];
     return this.#model(await this.#call(0, "loadModel", [bytes], buffers));
   }
 
@@ -163,10 +203,17 @@ export class RemoteEngine {
     targets: number[],
     options: TrainControls<RemoteDataset>,
   ): Promise<RemoteModel> {
-    const { onEpoch, onProgress, signal, validation, ...rest } = options;
+    const { onEpoch, onProgress, signal, validation, ...rest } = checkObject(
+      options,
+      "options",
+    ) as typeof options;
     for (const [name, value] of Object.entries({ onEpoch, onProgress })) {
       if (value === undefined || typeof value === "function") continue;
-      throw new ArgumentError("INVALID_ARGUMENT", `${name} must be a function; got ${show(value)}`, name);
+      throw new ArgumentError(
+        "INVALID_ARGUMENT",
+        `${name} must be a function; got ${show(value)}`,
+        name,
+      );
     }
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new ArgumentError(
@@ -182,7 +229,7 @@ export class RemoteEngine {
         ? rest
         : { ...rest, validation: this.#handleOf(validation, "validation", "dataset") };
     const call = this.#nextCall;
-    let abort = () => undefined as void;
+    let abort: () => void = () => undefined;
     try {
       const aborted = new Promise<never>((_, reject) => {
         abort = () => {
@@ -191,7 +238,10 @@ export class RemoteEngine {
           reject(signal?.reason as Error);
         };
       });
-      const answer = this.#call<Reference>(0, verb, [...targets, sent, wanted], [], { onEpoch, onProgress });
+      const answer = this.#call<Reference>(0, verb, [...targets, sent, wanted], [], {
+        onEpoch,
+        onProgress,
+      });
       signal?.addEventListener("abort", abort, { once: true });
       return this.#model(await Promise.race([answer, aborted]));
     } finally {
@@ -214,10 +264,12 @@ export class RemoteEngine {
       } catch (error) {
         // Functions, symbols and the like cannot be sent to a worker.
         const why = error instanceof Error ? error.message : String(error);
-        reject(new ArgumentError("INVALID_ARGUMENT", `an argument of ${verb} cannot be sent: ${why}`, verb));
+        reject(
+          notSent(why, verb === "dataset" ? "input" : verb === "loadModel" ? "bytes" : "options"),
+        );
         return;
       }
-      this.#pending.set(call, { resolve: resolve as (value: never) => void, reject, ...callbacks });
+      this.#pending.set(call, { resolve, reject, ...callbacks });
       this.#port.keepAlive?.(true);
     });
   }
@@ -295,7 +347,7 @@ export class RemoteEngine {
 
   #handleOf(object: unknown, name: string, kind: "dataset" | "model"): number {
     const known = typeof object === "object" && object !== null ? handles.get(object) : undefined;
-    if (known === undefined || kind === "model" !== "family" in (object as object)) {
+    if (known === undefined || (kind === "model") !== "family" in (object as object)) {
       throw new ArgumentError(
         "INVALID_ARGUMENT",
         `${name} must be a ${kind} made by this client; got ${show(object)}`,
@@ -305,17 +357,21 @@ export class RemoteEngine {
     if (known.client !== this) {
       throw new ArgumentError("INVALID_ARGUMENT", `${name} belongs to another client`, name);
     }
+    if (known.closed) throw closedObject();
     return known.handle;
   }
 
   #dataset(reference: Reference): RemoteDataset {
-    return this.#object<RemoteDataset>(reference, datasetVerbs);
+    return this.#object(reference, datasetVerbs) as RemoteDataset;
   }
 
   #model(reference: Reference): RemoteModel {
-    const model = this.#object<RemoteModel>(reference, modelVerbs);
+    const model = this.#object(reference, modelVerbs) as RemoteModel;
     const foldInUser: RemoteModel["foldInUser"] = async (ratings, options) => {
-      const { vector, bias } = await this.#objectCall<GuestData>(model, "foldInUser", [ratings, options]);
+      const { vector, bias } = await this.#objectCall<GuestData>(model, "foldInUser", [
+        ratings,
+        options,
+      ]);
       // A copy: what the caller does to the list later must not change what is explained.
       return this.#guest(model, { vector, bias, ratings: [...ratings], options });
     };
@@ -333,7 +389,7 @@ export class RemoteEngine {
   }
 
   /** An object with the reference's properties and a method for each verb. */
-  #object<T extends object>({ handle, properties }: Reference, verbs: readonly string[]): T {
+  #object({ handle, properties }: Reference, verbs: readonly string[]): object {
     const object = { ...properties };
     for (const verb of verbs) {
       Object.defineProperty(object, verb, {
@@ -341,22 +397,36 @@ export class RemoteEngine {
       });
     }
     const close = () => {
-      if (!handles.delete(object)) return;
+      const known = handles.get(object);
+      if (known === undefined || known.closed) return;
+      known.closed = true;
       this.#forgotten.unregister(object);
       this.#release(handle);
     };
     Object.defineProperty(object, "close", { value: close });
-    if (typeof Symbol.dispose === "symbol") Object.defineProperty(object, Symbol.dispose, { value: close });
-    handles.set(object, { client: this, handle });
+    if (typeof Symbol.dispose === "symbol")
+      Object.defineProperty(object, Symbol.dispose, { value: close });
+    handles.set(object, { client: this, handle, closed: false });
     this.#forgotten.register(object, handle, object);
-    return object as unknown as T;
+    return object;
   }
 
   #objectCall<T>(object: object, verb: string, args: unknown[]): Promise<T> {
     const known = handles.get(object);
-    if (known === undefined) return Promise.reject(new ClosedError("CLOSED", "this object was closed"));
+    if (known === undefined || known.closed) return Promise.reject(closedObject());
     return this.#call(known.handle, verb, args);
   }
+}
+
+const notSent = (why: string, argument: string) =>
+  new ArgumentError("INVALID_ARGUMENT", `${argument} cannot be sent to a worker: ${why}`, argument);
+
+const closedObject = () => new ClosedError("CLOSED", "this object was closed");
+
+function checkTransfer(options: unknown): boolean {
+  const given = checkObject(options, "options");
+  checkNoExtraKeys(given, ["transfer"], "this call");
+  return checkBoolean(valueOf(given, "transfer", false), "transfer");
 }
 
 /** The buffers of the typed arrays among these values, each once. */

@@ -1,7 +1,7 @@
 /** The worker's side: an engine, the objects it made by number, and the calls that come in. */
 import type { Engine } from "../engine.js";
 import { ClosedError, DivergedError, InternalError } from "../errors.js";
-import { Guest, type TrainedModel } from "../model.js";
+import { Guest, TrainedModel } from "../model.js";
 import type { Dataset, Model } from "../types.js";
 import type { LoadOptions } from "../wasm.js";
 import {
@@ -128,8 +128,8 @@ export class Host {
 
   #objectCall(target: number, verb: string, args: unknown[]): unknown {
     const object = this.#object(target);
-    if ("family" in object) {
-      const model = object as TrainedModel;
+    if (object instanceof TrainedModel) {
+      const model = object;
       if (verb === "foldInUser") {
         const [ratings, options] = args as Parameters<TrainedModel["foldInUser"]>;
         const { vector, bias } = model.foldInUser(ratings, options);
@@ -147,7 +147,7 @@ export class Host {
         return (model[verb as keyof TrainedModel] as Verb).apply(model, args as never[]);
       }
     } else if ((datasetVerbs as readonly string[]).includes(verb)) {
-      return (object[verb as keyof Dataset] as Verb).apply(object, args as never[]);
+      return ((object as Dataset)[verb as keyof Dataset] as Verb).apply(object, args as never[]);
     }
     throw new InternalError("INTERNAL", `unknown verb ${verb}`);
   }
@@ -174,7 +174,8 @@ export class Host {
       const properties = { family, userCount, itemCount, factors, valueRange, options, summary };
       return { kind: "model", handle, properties };
     }
-    const { userCount, itemCount, interactionCount, ratingRange, hasTimestamps, hasWeights } = object;
+    const { userCount, itemCount, interactionCount, ratingRange, hasTimestamps, hasWeights } =
+      object;
     return {
       kind: "dataset",
       handle,

@@ -34,6 +34,10 @@ export class Films {
     return this.#byId.get(id) ?? { id, title: String(id), year: null, genres: [] };
   }
 
+  wellKnown(film: Film): boolean {
+    return this.ratingsOf(film) >= this.wellKnownFrom;
+  }
+
   ratingsOf(film: Film): number {
     return this.#counts.get(film.id) ?? 0;
   }

@@ -156,7 +156,7 @@ export function mountRecommend(app: App): RecommendView {
     if (app.session.value !== session) return;
     const neighbours = all
       .map(({ item, score }) => ({ neighbour: films.get(item), score }))
-      .filter(({ neighbour }) => films.ratingsOf(neighbour) >= films.wellKnownFrom)
+      .filter(({ neighbour }) => films.wellKnown(neighbour))
       .slice(0, 10);
     byId("similar-note").textContent =
       films.wellKnownFrom > 1

@@ -226,7 +226,8 @@ export async function mountYou(app: App): Promise<YouView> {
     const you = await trained.model.foldInUser(
       here.map(({ film, stars }) => ({ item: film.id, rating: fromStars(stars, scale) })),
     );
-    const offers = await you.recommend({ n: 10 });
+    const candidates = films.byPopularity.filter((film) => films.wellKnown(film));
+    const offers = await you.recommend({ n: 10, candidates: candidates.map(({ id }) => id) });
     const elapsed = performance.now() - began;
     const reasons = await Promise.all(offers.map(({ item }) => you.explain(item)));
     // Stars can be given faster than answers come back: only the last question is answered.
