@@ -129,6 +129,19 @@ SharedSplit movielens_fold(std::uint32_t fold) {
   return {shared(std::move(train)), shared(std::move(test))};
 }
 
+MfSgdOptions plain_options() {
+  MfSgdOptions options;
+  options.factors = 32;
+  options.epochs = 20;
+  options.learning_rate = 0.01f;
+  options.learning_rate_decay = 1;
+  options.user_regularization = options.item_regularization = 0.05f;
+  options.bias_regularization = 0.01f;
+  options.frequency_scaling = 1;
+  options.initial_scale = 0.1f;
+  return options;
+}
+
 std::vector<EpochLosses> run(Trainer& trainer) {
   std::vector<EpochLosses> epochs;
   for (bool done = false; !done;) {

@@ -14,6 +14,7 @@
 #include "data/interactions.h"
 #include "data/split.h"
 #include "model/matrix_factorization.h"
+#include "train/mf_sgd.h"
 #include "train/trainer.h"
 
 namespace featherfm::testing {
@@ -53,6 +54,10 @@ struct SharedSplit {
   SharedData train, test;
 };
 SharedSplit movielens_fold(std::uint32_t fold);
+
+// Gentle settings that tests build on, so that they do not depend on the defaults: 32 factors, 20 epochs, a constant rate
+// of 0.01, penalties of 0.05 and 0.01 for every rating.
+MfSgdOptions plain_options();
 
 // Runs to the end; the reports of all finished epochs.
 std::vector<EpochLosses> run(Trainer& trainer);

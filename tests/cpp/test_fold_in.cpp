@@ -149,7 +149,7 @@ TEST_CASE("folding in is a dense ridge regression") {
 
 TEST_CASE("folding in a user's ratings is that user's half step of ALS") {
   const auto data = ratings_for_training();
-  MfOptions options;
+  MfOptions options = plain_options();
   options.factors = 4;
   options.epochs = 5;
   options.user_regularization = 0.2f;

@@ -21,7 +21,7 @@ MatrixFactorization trained(const MfOptions& options, const SharedData& data,
 }
 
 MfOptions ordinary_options() {
-  MfOptions options;
+  MfOptions options = plain_options();
   options.factors = 5;
   options.epochs = 6;
   options.user_regularization = 0.3f;
@@ -95,7 +95,7 @@ TEST_CASE("the ALS objective never rises from half step to half step") {
        {shared_data(30, 20, synthetic_ratings(30, 20, 250, 5)), weighted_data()}) {
     MfOptions options = ordinary_options();
     options.epochs = 1;
-    MatrixFactorization model = make_mf_als(options, data, nullptr)->model();
+    MatrixFactorization model = random_model(30, 20, 5, 4);
     const double first = objective(options, model, *data);
     for (int sweep = 0; sweep < 15; ++sweep) {
       const MatrixFactorization next = trained(options, data, model);
@@ -131,10 +131,8 @@ TEST_CASE("the users of a sweep solve a dense ridge regression on the items befo
   const auto data = weighted_data();
   MfOptions options = ordinary_options();
   options.epochs = 1;
-  const auto trainer = make_mf_als(options, data, nullptr);
-  const MatrixFactorization start = trainer->model();
-  run(*trainer);
-  const MatrixFactorization& model = trainer->model();
+  const MatrixFactorization start = random_model(30, 20, 5, 4);
+  const MatrixFactorization model = trained(options, data, start);
   for (std::uint32_t user = 0; user < data->users(); ++user) {
     const double n = std::pow(data->items_of(user).size(), options.frequency_scaling);
     Eigen::MatrixXd a = Eigen::MatrixXd::Identity(6, 6) * (n * options.user_regularization);
@@ -188,7 +186,7 @@ TEST_CASE("users and items without ratings stay zero") {
 
 TEST_CASE("more factors than ratings and no regularization stay finite") {
   for (const std::uint32_t factors : {8u, 64u, 200u}) {
-    MfOptions options;
+    MfOptions options = plain_options();
     options.factors = factors;
     options.epochs = 5;
     options.user_regularization = options.item_regularization = options.bias_regularization = 0;
@@ -213,7 +211,7 @@ TEST_CASE("ALS recovers a matrix of low rank") {
            static_cast<float>(p[2 * user] * q[2 * item] + p[2 * user + 1] * q[2 * item + 1])});
     }
   }
-  MfOptions options;
+  MfOptions options = plain_options();
   options.factors = 2;
   options.epochs = 50;
   options.global_bias = options.user_bias = options.item_bias = false;
@@ -240,7 +238,7 @@ TEST_CASE("ALS biases can be switched off one by one") {
 }
 
 TEST_CASE("without factors ALS fits the biases alone") {
-  MfOptions options;
+  MfOptions options = plain_options();
   options.factors = 0;
   options.epochs = 30;
   options.bias_regularization = 0;
@@ -249,7 +247,7 @@ TEST_CASE("without factors ALS fits the biases alone") {
 }
 
 TEST_CASE("ALS refuses what SGD refuses") {
-  MfOptions options;
+  MfOptions options = plain_options();
   options.factors = 2000;
   CHECK(error_of([&] { make_mf_als(options, weighted_data(), nullptr); }) ==
         "OUT_OF_RANGE factors");
@@ -261,7 +259,7 @@ TEST_CASE("ALS refuses what SGD refuses") {
 TEST_CASE("ALS stops early and keeps the best epoch") {
   const Interactions all = interactions(60, 50, synthetic_ratings(60, 50, 700, 8));
   auto [train, test] = split_at(all, random_test(all, 0.25, 1));
-  MfOptions options;
+  MfOptions options = plain_options();
   options.factors = 10;
   options.epochs = 300;
   options.patience = 3;
@@ -276,7 +274,7 @@ TEST_CASE("ALS stops early and keeps the best epoch") {
 TEST_CASE("ALS predicts MovieLens u1 no worse than cmfrec") {
   // cmfrec 3.5, explicit ALS, k = 50, u1: RMSE 0.934.
   const auto [train, test] = movielens_fold(1);
-  MfOptions options;
+  MfOptions options = plain_options();
   options.factors = 50;
   options.epochs = 10;
   options.user_regularization = options.item_regularization = 1.2f;

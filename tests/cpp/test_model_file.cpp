@@ -345,9 +345,9 @@ TEST_CASE("seen items that do not fit are refused") {
 TEST_CASE(
     "a model of any trainer can be written and read, also one that another trainer continued") {
   const auto data = shared_data(12, 10, synthetic_ratings(12, 10, 70, 2));
-  MfSgdOptions sgd;
+  MfSgdOptions sgd = plain_options();
   sgd.factors = 4;
-  MfOptions als;
+  MfOptions als = plain_options();
   als.factors = 4;
   for (const bool from_svd : {false, true}) {
     std::optional<MatrixFactorization> start;

@@ -53,7 +53,7 @@ SharedSplit fixed_data() {
 }
 
 MfSgdOptions sgd_options(Optimizer optimizer, Loss loss) {
-  MfSgdOptions options;
+  MfSgdOptions options = plain_options();
   options.optimizer = optimizer;
   options.loss = loss;
   options.factors = 10;
@@ -122,7 +122,7 @@ TEST_CASE("Adam gives the same bits everywhere") {
 
 TEST_CASE("ALS gives the same bits everywhere") {
   const auto [train, test] = fixed_data();
-  MfOptions options;
+  MfOptions options = plain_options();
   options.epochs = 4;
   options.frequency_scaling = 0.5f;
   std::uint64_t hashes[3];

@@ -27,7 +27,7 @@ struct NamedTrainer {
 std::vector<NamedTrainer> all_trainers(const SharedSplit& split) {
   std::vector<NamedTrainer> result;
   for (const Optimizer optimizer : {Optimizer::sgd, Optimizer::adagrad, Optimizer::adam}) {
-    MfSgdOptions options;
+    MfSgdOptions options = plain_options();
     options.optimizer = optimizer;
     options.loss = optimizer == Optimizer::sgd ? Loss::squared : Loss::logistic;
     options.value_range = ValueRange{1, 5};
@@ -36,7 +36,7 @@ std::vector<NamedTrainer> all_trainers(const SharedSplit& split) {
     result.push_back({"sgd " + std::to_string(static_cast<int>(optimizer)), 5,
                       [=] { return make_mf_sgd(options, split.train, split.test); }});
   }
-  MfOptions als;
+  MfOptions als = plain_options();
   als.factors = 8;
   als.epochs = 3;
   result.push_back({"als", 3, [=] { return make_mf_als(als, split.train, split.test); }});
@@ -171,7 +171,7 @@ TEST_CASE("validation losses are those of the model at the epoch's end") {
 TEST_CASE("a validation set may hold users and items that training never met") {
   const auto train = shared_data(3, 3, {{0, 0, 1}, {1, 1, 5}, {2, 2, 3}});
   const auto validation = shared_data(9, 9, {{8, 8, 4}, {0, 8, 2}, {8, 0, 2}});
-  const auto trainer = make_mf_sgd({}, train, validation);
+  const auto trainer = make_mf_sgd(plain_options(), train, validation);
   const auto epochs = run(*trainer);
   REQUIRE(epochs.back().validation);
   CHECK(std::isfinite(epochs.back().validation->loss));
@@ -180,7 +180,7 @@ TEST_CASE("a validation set may hold users and items that training never met") {
 TEST_CASE("an empty validation set measures nothing, and every epoch counts as usable") {
   const auto train = shared_data(3, 3, {{0, 0, 1}, {1, 1, 5}, {2, 2, 3}});
   const auto validation = shared(Interactions::from_coordinates(3, 3, {}));
-  const auto trainer = make_mf_sgd({}, train, validation);
+  const auto trainer = make_mf_sgd(plain_options(), train, validation);
   const auto epochs = run(*trainer);
   CHECK(epochs.back().validation->rmse == 0);
   CHECK(trainer->best_epoch() >= 1);

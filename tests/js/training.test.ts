@@ -119,9 +119,9 @@ describe("the popularity baseline", () => {
 describe("the same seed", () => {
   // Known bits: a change here is a change of results for every user.
   test.each([
-    ["sgd", "eedb5cde", { optimizer: "sgd", learningRate: 0.01, regularization: 0.05 }],
-    ["adagrad", "9d128dd5", { optimizer: "adagrad", learningRate: 0.05, regularization: 0.05 }],
-    ["adam", "c2802461", { optimizer: "adam", learningRate: 0.002, regularization: 0.05 }],
+    ["sgd", "eedb5cde", { optimizer: "sgd", learningRate: 0.01, learningRateDecay: 1, regularization: 0.05 }],
+    ["adagrad", "9d128dd5", { optimizer: "adagrad", learningRate: 0.05, learningRateDecay: 1, regularization: 0.05 }],
+    ["adam", "c2802461", { optimizer: "adam", learningRate: 0.002, learningRateDecay: 1, regularization: 0.05 }],
     ["als", "8ecc9675", { optimizer: "als", regularization: 0.1 }],
   ] as const)("gives known bits with %s", (_, known, options) => {
     const fixed = { factors: 8, epochs: 5, seed: 42, initialScale: 0.1, frequencyScaling: 1 };

@@ -2,8 +2,8 @@
  * The C++ core as TypeScript sees it, and the one door to it. Everything that crosses goes through `Core.run`, which turns
  * the errors of the other side into ours and refuses to touch an instance that was closed or has died.
  *
- * The interfaces repeat what bindings/*.cpp registers, by hand: Embind can emit such a list only with the runtime types
- * that the module is built without, and knows nothing of the shapes of plain objects. The package's tests call all of it.
+ * The interfaces repeat what bindings/*.cpp registers; build/wasm/featherfm.d.ts, which the build emits, is the same list
+ * without the shapes of plain objects. The package's tests call all of it.
  */
 import { ClosedError, errorFrom, FeatherError, InternalError } from "./errors.js";
 
