@@ -46,8 +46,11 @@ async function build() {
 
 async function demo(options) {
   await build();
+  // The built page, as it would stand on any web server: a handful of files, where the development server sends eighty.
   const demoDir = path.join(root, "web", "demo");
-  return succeeds(path.join("vite", "bin", "vite.js"), [demoDir, ...options]);
+  const vite = path.join("vite", "bin", "vite.js");
+  if (!(await succeeds(vite, ["build", demoDir, "--logLevel", "warn"]))) return false;
+  return succeeds(vite, ["preview", demoDir, ...options]);
 }
 
 async function bench(options) {

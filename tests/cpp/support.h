@@ -55,8 +55,8 @@ struct SharedSplit {
 };
 SharedSplit movielens_fold(std::uint32_t fold);
 
-// Gentle settings that tests build on, so that they do not depend on the defaults: 32 factors, 20 epochs, a constant rate
-// of 0.01, penalties of 0.05 and 0.01 for every rating.
+// Gentle settings that tests build on, so that they do not depend on the defaults: 32 factors, 20
+// epochs, a constant rate of 0.01, penalties of 0.05 and 0.01 for every rating.
 MfSgdOptions plain_options();
 
 // Runs to the end; the reports of all finished epochs.

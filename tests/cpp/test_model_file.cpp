@@ -310,10 +310,8 @@ TEST_CASE("a filled matrix needs its fill and has no user bias") {
   CHECK(filled(Draft()).floats("item_fill", {2}, {3, 4}).outcome() == "nothing");
   CHECK(filled(Draft()).floats("item_fill", {3}, {3, 4, 5}).outcome() == refused);
   CHECK(filled(Draft()).floats("item_fill", {2}, {3, not_a_number}).outcome() == refused);
-  CHECK(filled(Draft())
-            .floats("item_fill", {2}, {3, 4})
-            .metadata("user_bias", "true")
-            .outcome() == refused);
+  CHECK(filled(Draft()).floats("item_fill", {2}, {3, 4}).metadata("user_bias", "true").outcome() ==
+        refused);
   CHECK(Draft().metadata("fill", "user_mean").metadata("user_bias", "false").outcome() ==
         "nothing");
   CHECK(Draft().metadata("fill", "user_mean").outcome() == refused);

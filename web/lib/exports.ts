@@ -9,10 +9,12 @@ export type {
   MfSgdOptions,
   ModelOptions,
   PopularityOptions,
+  ResolvedOptions,
   SvdOptions,
   TrainControls,
   TrainOptions,
 } from "./options.js";
+export { withDefaults } from "./options.js";
 export type * from "./types.js";
 export { version } from "./version.js";
 export type { LoadOptions, WasmSource } from "./wasm.js";

@@ -378,6 +378,14 @@ export type ResolvedOptions = { readonly model: "mf" | "svd" | "popularity" } & 
   Record<string, unknown>
 >;
 
+/**
+ * The options with every default filled in, for forms and the like: defaults depend on `model`, `optimizer` and `loss`.
+ * Checks every value on the way and throws what `train` would.
+ */
+export function withDefaults(options: ModelOptions): ResolvedOptions {
+  return resolveModelOptions(options);
+}
+
 /** Checks `options` against the table its `model` and `optimizer` select; controls are left to the caller. */
 export function resolveModelOptions(options: unknown): ResolvedOptions {
   const given = checkObject(options, "options");

@@ -1,5 +1,5 @@
 /** What the training form can ask for, and how that reads as options of the package. */
-import type { ModelOptions, SplitOptions } from "featherfm";
+import { type ModelOptions, type SplitOptions, withDefaults } from "featherfm/client";
 import { officialTestRows, type OfficialSplit } from "../data/official-splits.js";
 import type { RatingTable } from "../data/table.js";
 
@@ -23,34 +23,28 @@ export interface Settings {
 
 type Tuning = Pick<Settings, "epochs" | "learningRate" | "regularization">;
 
-/** The package's own defaults, which were tuned on MovieLens 100K. */
-const tunings = {
-  sgd: {
-    squared: { epochs: 20, learningRate: 0.05, regularization: 1.2 },
-    logistic: { epochs: 20, learningRate: 0.2, regularization: 0.3 },
-  },
-  adagrad: {
-    squared: { epochs: 20, learningRate: 0.05, regularization: 1 },
-    logistic: { epochs: 20, learningRate: 0.1, regularization: 0.3 },
-  },
-  adam: {
-    squared: { epochs: 20, learningRate: 0.005, regularization: 1 },
-    logistic: { epochs: 20, learningRate: 0.005, regularization: 0.3 },
-  },
-} satisfies Record<Exclude<Optimizer, "als">, Record<Settings["loss"], Tuning>>;
-
+/** The package's own defaults, which were tuned on MovieLens 100K; a field the optimizer does not have is undefined. */
 export function tuningFor({
   optimizer,
   loss,
 }: Pick<Settings, "optimizer" | "loss">): Partial<Tuning> {
-  return optimizer === "als" ? { epochs: 15, regularization: 1.2 } : tunings[optimizer][loss];
+  const options = optimizer === "als" ? { optimizer } : { optimizer, loss };
+  const { epochs, learningRate, regularization } = withDefaults({ model: "mf", ...options });
+  return {
+    epochs: epochs as number,
+    ...(learningRate !== undefined && { learningRate: learningRate as number }),
+    regularization: (regularization as { user: number }).user,
+  };
 }
 
 export const defaultSettings: Settings = {
   optimizer: "sgd",
   loss: "squared",
   factors: 32,
-  ...tunings.sgd.squared,
+  epochs: 30,
+  learningRate: 0.05,
+  regularization: 1.2,
+  ...tuningFor({ optimizer: "sgd", loss: "squared" }),
   split: "random",
   testPercent: 20,
   lastCount: 1,

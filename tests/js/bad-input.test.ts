@@ -1,0 +1,407 @@
+import { ArgumentError, FeatherError, load, type Engine } from "featherfm";
+import { describe, expect, test } from "vitest";
+import { at, expectFailure, fingerprint, sample, thrown } from "./support.js";
+
+/** The engine as JavaScript without types sees it. */
+type Loose = Record<string, (...args: unknown[]) => unknown>;
+
+const engine = await load();
+const other = await load();
+const ff = engine as unknown as Loose;
+const lists = sample({ users: 10, items: 8 });
+const data = engine.dataset(lists);
+const model = engine.train(data, { model: "mf", factors: 2, epochs: 2 });
+const guest = model.foldInUser([{ item: 100, rating: 3 }]);
+const foreignData = other.dataset(lists);
+const foreignModel = other.train(foreignData, { model: "mf", factors: 2, epochs: 1 });
+const looseModel = model as unknown as Loose;
+const looseGuest = guest as unknown as Loose;
+const looseData = data as unknown as Loose;
+
+const detached = new ArrayBuffer(8);
+structuredClone(detached, { transfer: [detached] });
+const holes = [1, 2, 3];
+delete holes[1];
+
+/** What is no list of numbers or ids. */
+const noLists: [string, unknown][] = [
+  ["null", null],
+  ["a number", 5],
+  ["a string", "abc"],
+  ["a boolean", true],
+  ["an object", { length: 3 }],
+  ["a Set", new Set([1])],
+  ["a function", () => [1]],
+  ["a DataView", new DataView(new ArrayBuffer(8))],
+  ["an ArrayBuffer", new ArrayBuffer(8)],
+  ["a BigInt64Array", BigInt64Array.of(1n)],
+  ["a BigUint64Array", BigUint64Array.of(1n)],
+  ["a symbol", Symbol("no")],
+];
+/** What is no id. */
+const noIds: [string, unknown][] = [
+  ["null", null],
+  ["undefined", undefined],
+  ["NaN", NaN],
+  ["infinity", Infinity],
+  ["a boolean", true],
+  ["a bigint", 1n],
+  ["an object", {}],
+  ["a list", [1]],
+  ["a symbol", Symbol("no")],
+  ["a String object", Object("abc")],
+];
+/** What are no options. */
+const noOptions: [string, unknown][] = [
+  ["null", null],
+  ["a number", 5],
+  ["a string", "abc"],
+  ["a list", [1]],
+  ["a typed array", Uint8Array.of(1)],
+  ["a function", () => 5],
+  ["a Map", new Map([["n", 3]])],
+  ["a promise", Promise.resolve({})],
+  ["a date", new Date(0)],
+];
+/** What is no count from 1. */
+const noCounts: [string, unknown][] = [
+  ["0", 0],
+  ["-1", -1],
+  ["1.5", 1.5],
+  ["2^32", 2 ** 32],
+  ["1e300", 1e300],
+  ["NaN", NaN],
+  ["infinity", Infinity],
+  ["a string", "5"],
+  ["null", null],
+  ["a bigint", 5n],
+];
+
+/** The name of the argument, or one entry of it. */
+const entryOf = (name: string) => new RegExp(`^${name}(\\[\\d+\\](\\.\\w+)?)?$`);
+
+/** Every call of these must be refused with an ArgumentError that names the argument. */
+async function expectRefused(call: () => unknown, argument: string): Promise<void> {
+  const error = (await thrown(call)) as ArgumentError;
+  expect(error).toBeInstanceOf(ArgumentError);
+  expect(error.code).toMatch(/^(INVALID_ARGUMENT|OUT_OF_RANGE|SIZE_MISMATCH|NOT_FINITE|EMPTY|DUPLICATE)$/);
+  expect(error.argument).toMatch(entryOf(argument));
+}
+
+const good = { users: ["a", "b", "c"], items: [1, 2, 3] };
+
+describe("dataset()", () => {
+  test.each([["nothing", undefined], ...noOptions])("refuses %s", async (_, input) => {
+    if (input instanceof Map || input instanceof Date || input instanceof Promise) return;
+    await expectRefused(() => ff["dataset"]?.(input), "input");
+  });
+  test.each([["nothing", undefined], ...noLists])("refuses %s for users and items", async (_, list) => {
+    await expectRefused(() => ff["dataset"]?.({ users: list, items: [1] }), "users");
+    await expectRefused(() => ff["dataset"]?.({ users: [1], items: list }), "items");
+  });
+  test.each(noLists)("refuses %s for ratings, weights and timestamps", async (_, list) => {
+    for (const name of ["ratings", "weights", "timestamps"]) {
+      await expectRefused(() => ff["dataset"]?.({ ...good, [name]: list }), name);
+    }
+  });
+  test.each(noIds)("refuses %s for an id", async (_, id) => {
+    await expectRefused(() => ff["dataset"]?.({ users: ["a", id], items: [1, 1] }), "users");
+    await expectRefused(() => ff["dataset"]?.({ users: ["a", "b"], items: [1, id] }), "items");
+  });
+  test.each([
+    ["NaN", [1, NaN, 3]],
+    ["infinity", [1, 2, -Infinity]],
+    ["NaN among floats", Float32Array.of(1, NaN, 3)],
+    ["a string", [1, "2", 3]],
+    ["null", [1, null, 3]],
+    ["a bigint", [1, 2n, 3]],
+    ["a hole", holes],
+    ["too few", [1, 2]],
+    ["too many", [1, 2, 3, 4]],
+    ["none", []],
+    ["more than float32 holds, or none", [1, 2]],
+  ])("refuses %s among ratings, weights and timestamps", async (_, list) => {
+    for (const name of ["ratings", "weights", "timestamps"]) {
+      await expectRefused(() => ff["dataset"]?.({ ...good, [name]: list }), name);
+    }
+  });
+  test("refuses more than it can count with", async () => {
+    await expectRefused(() => engine.dataset({ ...good, ratings: [1, 2, 1e39] }), "ratings");
+    await expectRefused(() => engine.dataset({ ...good, weights: [1, -1, 1] }), "weights");
+    const twice = { users: [1, 1], items: [1, 1], ratings: [3e38, 3e38] };
+    await expectRefused(() => engine.dataset({ ...twice, duplicates: "sum" }), "ratings");
+  });
+  test("refuses holes, lists of different length and misspelt names", async () => {
+    await expectRefused(() => engine.dataset({ users: holes, items: [1, 2, 3] }), "users");
+    await expectRefused(() => engine.dataset({ users: [1, 2], items: [1] }), "items");
+    await expectRefused(() => ff["dataset"]?.({ ...good, rating: [1, 2, 3] }), "rating");
+  });
+  test.each(["first", null, 1, ""])("refuses %j for duplicates", async (duplicates) => {
+    await expectRefused(() => ff["dataset"]?.({ ...good, duplicates }), "duplicates");
+  });
+  test.each(noIds)("has no ratings of %s", async (_, id) => {
+    await expectRefused(() => looseData["ratingsOf"]?.(id), "user");
+  });
+});
+
+/** What is no dataset or model of this engine. */
+const noObjects: [string, unknown][] = [
+  ["nothing", undefined],
+  ["null", null],
+  ["a plain object", {}],
+  ["a number", 5],
+  ["a promise", Promise.resolve(data)],
+  ["an imitation", { ...data }],
+  ["one with the right prototype", Object.create(Object.getPrototypeOf(data) as object)],
+];
+
+describe("a call that takes a dataset or model", () => {
+  const mf = { model: "mf" };
+  const datasets: [string, string, (d: unknown) => unknown][] = [
+    ["split()", "data", (d) => ff["split"]?.(d, { by: "random" })],
+    ["train()", "data", (d) => ff["train"]?.(d, mf)],
+    ["train() for validation", "validation", (d) => ff["train"]?.(data, { ...mf, validation: d ?? null })],
+    ["trainAsync()", "data", (d) => ff["trainAsync"]?.(d, mf)],
+    ["fitPartial()", "data", (d) => ff["fitPartial"]?.(model, d)],
+    ["evaluate()", "test", (d) => ff["evaluate"]?.(model, d)],
+    ["evaluate() for training", "train", (d) => ff["evaluate"]?.(model, data, { train: d ?? null })],
+  ];
+  describe.each(datasets)("%s", (_, argument, call) => {
+    test.each([...noObjects, ["a model", model], ["another engine's", foreignData]])(
+      "refuses %s",
+      async (name, value) => {
+        if (name === "one with the right prototype") {
+          expect(await thrown(() => call(value))).toBeInstanceOf(Error);
+          return;
+        }
+        await expectRefused(() => call(value), argument);
+      },
+    );
+  });
+  const models: [string, (m: unknown) => unknown][] = [
+    ["fitPartial()", (m) => ff["fitPartial"]?.(m, data)],
+    ["fitPartialAsync()", (m) => ff["fitPartialAsync"]?.(m, data)],
+    ["evaluate()", (m) => ff["evaluate"]?.(m, data)],
+  ];
+  describe.each(models)("%s", (_, call) => {
+    test.each([
+      ...noObjects.filter(([name]) => name !== "one with the right prototype"),
+      ["a dataset", data],
+      ["another engine's", foreignModel],
+    ])("refuses %s for a model", async (_, value) => {
+      await expectRefused(() => call(value), "model");
+    });
+  });
+});
+
+describe("options", () => {
+  const calls: [string, (options: unknown) => unknown][] = [
+    ["split()", (o) => ff["split"]?.(data, o)],
+    ["train()", (o) => ff["train"]?.(data, o)],
+    ["fitPartial()", (o) => ff["fitPartial"]?.(model, data, o)],
+    ["evaluate()", (o) => ff["evaluate"]?.(model, data, o)],
+    ["predict()", (o) => looseModel["predict"]?.(["u1"], [100], o)],
+    ["recommend()", (o) => looseModel["recommend"]?.("u1", o)],
+    ["recommendAll()", (o) => looseModel["recommendAll"]?.(o)],
+    ["similarItems()", (o) => looseModel["similarItems"]?.(100, o)],
+    ["similarUsers()", (o) => looseModel["similarUsers"]?.("u1", o)],
+    ["foldInUser()", (o) => looseModel["foldInUser"]?.([], o)],
+    ["save()", (o) => looseModel["save"]?.(o)],
+    ["a guest's recommend()", (o) => looseGuest["recommend"]?.(o)],
+    ["a guest's predict()", (o) => looseGuest["predict"]?.([100], o)],
+  ];
+  describe.each(calls)("of %s", (name, call) => {
+    test.each(noOptions)("may not be %s", async (_, options) => {
+      await expectRefused(() => call(options), "options");
+    });
+    test("may not have names that mean nothing", async () => {
+      const needed =
+        name === "split()" ? { by: "random" } : name === "train()" ? { model: "mf" } : {};
+      const error = await expectFailure(
+        () => call({ ...needed, topN: 5 }),
+        ArgumentError,
+        "INVALID_ARGUMENT",
+        "topN",
+      );
+      expect(error.message).toContain('"topN"');
+    });
+  });
+
+  test.each(noCounts)("may not ask for %s results", async (_, n) => {
+    for (const call of [
+      () => looseModel["recommend"]?.("u1", { n }),
+      () => looseModel["recommendAll"]?.({ n }),
+      () => looseModel["similarItems"]?.(100, { n }),
+      () => looseModel["similarUsers"]?.("u1", { n }),
+      () => looseGuest["recommend"]?.({ n }),
+    ]) {
+      await expectRefused(call, "n");
+    }
+  });
+
+  test.each(["yes", 1, 0, null])("may not be %j where it is yes or no", async (value) => {
+    await expectRefused(() => looseModel["recommend"]?.("u1", { filterSeen: value }), "filterSeen");
+    await expectRefused(() => looseModel["predict"]?.(["u1"], [100], { clip: value }), "clip");
+    await expectRefused(() => looseModel["save"]?.({ seen: value }), "seen");
+    await expectRefused(() => looseGuest["predict"]?.([100], { clip: value }), "clip");
+    await expectRefused(() => looseModel["similarItems"]?.(100, { measure: value }), "measure");
+  });
+
+  test.each(noLists)("may not exclude or choose from %s", async (_, list) => {
+    for (const name of ["exclude", "candidates"]) {
+      await expectRefused(() => looseModel["recommend"]?.("u1", { [name]: list }), name);
+      await expectRefused(() => looseGuest["recommend"]?.({ [name]: list }), name);
+    }
+    await expectRefused(() => looseModel["recommendAll"]?.({ users: list }), "users");
+  });
+
+  test.each([["-1", -1], ["1.01", 1.01], ["NaN", NaN], ["a string", "0.2"], ["null", null]])(
+    "may not ask for the share %s",
+    async (_, testFraction) => {
+      for (const by of ["random", "user", "time"]) {
+        await expectRefused(() => ff["split"]?.(data, { by, testFraction }), "testFraction");
+      }
+    },
+  );
+
+  test("of a split must fit its kind", async () => {
+    for (const by of [undefined, null, "magic", 5]) await expectRefused(() => ff["split"]?.(data, { by }), "by");
+    await expectRefused(() => ff["split"]?.(data, { by: "rows" }), "testRows");
+    await expectRefused(() => ff["split"]?.(data, { by: "rows", testRows: [], seed: 1 }), "seed");
+    await expectRefused(() => ff["split"]?.(data, { by: "random", count: 1 }), "count");
+    for (const row of [-1, 0.5, NaN, lists.users.length, 2 ** 33, "1", null]) {
+      await expectRefused(() => ff["split"]?.(data, { by: "rows", testRows: [0, row] }), "testRows");
+    }
+    for (const seed of [-1, 0.5, 2 ** 53, "1", null]) {
+      await expectRefused(() => ff["split"]?.(data, { by: "random", seed }), "seed");
+    }
+    for (const [, count] of noCounts) {
+      await expectRefused(() => ff["split"]?.(data, { by: "leave-last-out", count }), "count");
+    }
+    const timeless = engine.dataset({ users: [1, 1], items: [1, 2] });
+    await expectRefused(() => engine.split(timeless, { by: "time" }), "timestamps");
+    await expectRefused(() => engine.split(timeless, { by: "leave-last-out" }), "timestamps");
+  });
+
+  test("of training must be of the right kind", async () => {
+    const train = (options: object) => () => ff["train"]?.(data, { model: "mf", epochs: 1, ...options });
+    await expectRefused(() => ff["train"]?.(data), "model");
+    await expectRefused(() => ff["train"]?.(data, {}), "model");
+    for (const value of ["fm", null, 5, "__proto__"]) {
+      await expectRefused(train({ model: value }), "model");
+      await expectRefused(train({ optimizer: value }), "optimizer");
+      await expectRefused(train({ loss: value }), "loss");
+    }
+    for (const value of [null, 5, {}, "f"]) {
+      await expectRefused(train({ onEpoch: value }), "onEpoch");
+      await expectRefused(train({ onProgress: value }), "onProgress");
+      await expectRefused(train({ signal: value }), "signal");
+    }
+    await expectRefused(train({ patience: 3 }), "patience");
+    for (const [, patience] of noCounts) {
+      await expectRefused(train({ validation: data, patience }), "patience");
+    }
+  });
+
+  test("of evaluation must be of the right kind", async () => {
+    const evaluate = (options: object) => () => ff["evaluate"]?.(model, data, options);
+    for (const value of ["rmse", null, 5, { 0: "rmse" }, [, "rmse"]]) {
+      await expectRefused(evaluate({ metrics: value }), "metrics");
+    }
+    for (const value of [NaN, Infinity, "3", null]) {
+      await expectRefused(evaluate({ relevantFrom: value }), "relevantFrom");
+    }
+  });
+});
+
+describe("ids given to a model", () => {
+  test.each(noLists)("may not be %s where a list is needed", async (_, list) => {
+    await expectRefused(() => looseModel["predict"]?.(list, [100]), "users");
+    await expectRefused(() => looseModel["predict"]?.(["u1"], list), "items");
+    await expectRefused(() => looseGuest["predict"]?.(list), "items");
+  });
+
+  test.each(noIds)("may not be %s", async (_, id) => {
+    await expectRefused(() => looseModel["predict"]?.([id], [100]), "users");
+    await expectRefused(() => looseModel["predict"]?.(["u1"], [id]), "items");
+    await expectRefused(() => looseModel["recommend"]?.(id), "user");
+    await expectRefused(() => looseModel["recommendAll"]?.({ users: [id] }), "users");
+    await expectRefused(() => looseModel["similarItems"]?.(id), "item");
+    await expectRefused(() => looseModel["similarUsers"]?.(id), "user");
+    await expectRefused(() => looseModel["recommend"]?.("u1", { exclude: [id] }), "exclude");
+    await expectRefused(() => looseModel["recommend"]?.("u1", { candidates: [100, id] }), "candidates");
+    await expectRefused(() => looseGuest["predict"]?.([id]), "items");
+    await expectRefused(() => looseGuest["explain"]?.(id), "item");
+  });
+
+  test("must be as many users as items", async () => {
+    await expectRefused(() => model.predict(["u1", "u2"], [100]), "items");
+  });
+});
+
+describe("ratings of a new user", () => {
+  const fold = (ratings: unknown, options?: unknown) => () => looseModel["foldInUser"]?.(ratings, options);
+
+  test.each([["nothing", undefined], ...noLists])("may not be %s", async (_, list) => {
+    await expectRefused(fold(list), "ratings");
+  });
+
+  test.each([
+    ["a number", [5]],
+    ["null", [null]],
+    ["a list", [[100, 5]]],
+    ["a hole", [{ item: 100, rating: 5 }, , { item: 101, rating: 5 }]],
+    ["only holes", new Array(3)],
+    ["no rating", [{ item: 100 }]],
+    ["a rating of text", [{ item: 100, rating: "5" }]],
+    ["NaN", [{ item: 100, rating: NaN }]],
+    ["infinity", [{ item: 100, rating: Infinity }]],
+    ["more than float32 holds", [{ item: 100, rating: 1e39 }]],
+    ["a negative weight", [{ item: 100, rating: 5, weight: -1 }]],
+    ["a weight of text", [{ item: 100, rating: 5, weight: "1" }]],
+    ["a weight of NaN", [{ item: 100, rating: 5, weight: NaN }]],
+    ["the same item twice", [{ item: 100, rating: 5 }, { item: 100, rating: 4 }]],
+  ])("may not hold %s", async (_, list) => {
+    await expectRefused(fold(list), "ratings");
+  });
+
+  test.each([["no item", {}], ...noIds.map(([name, item]) => [name, { item }] as const)])(
+    "may not hold %s for an item",
+    async (_, entry) => {
+      const error = (await thrown(fold([{ rating: 5, ...(entry as object) }]))) as FeatherError;
+      expect(error).toBeInstanceOf(ArgumentError);
+      expect(error.argument).toMatch(/item|ratings/);
+    },
+  );
+
+  test.each([-1, NaN, Infinity, 1e7, "1", null])("may not be penalised by %s", async (regularization) => {
+    await expectRefused(fold([], { regularization }), "regularization");
+  });
+});
+
+describe("a file", () => {
+  test.each([
+    ["nothing", undefined],
+    ["null", null],
+    ["a string", "abc"],
+    ["a list", [1, 2, 3]],
+    ["floats", Float32Array.of(1)],
+    ["a DataView", new DataView(new ArrayBuffer(16))],
+    ["a promise", Promise.resolve(new Uint8Array())],
+    ["shared memory", new SharedArrayBuffer(16)],
+    ["a buffer that was given away", detached],
+  ])("may not be %s", async (_, bytes) => {
+    await expectRefused(() => ff["loadModel"]?.(bytes), "bytes");
+  });
+});
+
+test("after all of this the engine is well", () => {
+  const fresh = engine.train(data, { model: "mf", factors: 2, epochs: 2 });
+  const of = (m: typeof model) => fingerprint(m.predict(lists.users, lists.items));
+  expect(of(fresh)).toBe(of(model));
+  expect(model.recommend("u1")).toEqual(fresh.recommend("u1"));
+  expect(guest.recommend()).toEqual(fresh.foldInUser([{ item: 100, rating: 3 }]).recommend());
+  expect(data.ratingsOf("u1")).toEqual(foreignData.ratingsOf("u1"));
+  expect((engine as Engine).memoryBytes()).toBeLessThan(64 * 2 ** 20);
+  expect(at(data.userIds(), 0)).toBeTypeOf("string");
+});
