@@ -19,7 +19,10 @@ using DataHandle = std::shared_ptr<Interactions>;
 
 std::optional<ValueRange> value_range(const Options& given) {
   const val range = given.raw("valueRange");
-  if (range.isString()) return std::nullopt;  // "observed"
+  if (range.isString()) {
+    return choice<std::optional<ValueRange>>(given.text("valueRange"), "valueRange",
+                                             {{"observed", std::nullopt}});
+  }
   return ValueRange{range[0].as<float>(), range[1].as<float>()};
 }
 

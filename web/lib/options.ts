@@ -9,7 +9,7 @@ import type { Dataset, EpochReport, Progress } from "./types.js";
 interface Option<T> {
   readonly default: T;
   /** The value to use, or an ArgumentError that names the option, what came and what is allowed. */
-  readonly parse: (value: unknown, name: string) => T;
+  parse(value: unknown, name: string, fallback: T): T;
 }
 
 interface Range {
@@ -146,7 +146,7 @@ function perPart<K extends string, V extends number | boolean>(
   return {
     default: fallback,
     input: fallback,
-    parse(value, name) {
+    parse(value, name, fallback) {
       if (typeof value === "object" && value !== null && !Array.isArray(value)) {
         const given = value as Record<string, unknown>;
         checkNoExtraKeys(given, Object.keys(fallback), name);
@@ -408,7 +408,8 @@ export function resolveModelOptions(options: unknown): ResolvedOptions {
   const resolved: Record<string, unknown> & { model: "mf" | "svd" | "popularity" } = { model };
   for (const [name, option] of Object.entries(table)) {
     const fallback = defaults[name] ?? option.default;
-    resolved[name] = given[name] === undefined ? fallback : option.parse(given[name], name);
+    resolved[name] =
+      given[name] === undefined ? fallback : option.parse(given[name], name, fallback);
   }
   if (optimizer !== undefined) resolved["optimizer"] = optimizer;
   return resolved;
