@@ -19,9 +19,10 @@ using DataHandle = std::shared_ptr<Interactions>;
 
 std::optional<ValueRange> value_range(const Options& given) {
   const val range = given.raw("valueRange");
-  if (range.isString()) {
-    return choice<std::optional<ValueRange>>(given.text("valueRange"), "valueRange",
-                                             {{"observed", std::nullopt}});
+  if (range.isString() && range.as<std::string>() == "observed") return std::nullopt;
+  if (!range.isArray() || !range[0].isNumber() || !range[1].isNumber()) {
+    fail(ErrorCode::invalid_argument, "valueRange",
+         {"valueRange must be \"observed\" or [lowest, highest]"});
   }
   return ValueRange{range[0].as<float>(), range[1].as<float>()};
 }

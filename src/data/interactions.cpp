@@ -29,6 +29,9 @@ void check_finite(std::span<const T> values, const char* argument) {
 }
 
 void check(std::uint32_t users, std::uint32_t items, const Coordinates& input) {
+  constexpr std::uint32_t most = std::numeric_limits<std::uint32_t>::max() - 1;
+  require_range<std::uint32_t>(users, 0, most, "users");  // one more offset than users has to fit
+  require_range<std::uint32_t>(items, 0, most, "items");
   const std::size_t size = input.users.size();
   if (size > std::numeric_limits<std::uint32_t>::max() - 1) {
     fail(ErrorCode::out_of_range, "users", {"at most 4294967294 interactions are possible"});

@@ -39,6 +39,7 @@ class Interactions {
 
   // The same entries under other indices: user u becomes user_map[u], item i becomes item_map[i].
   // The maps must be one-to-one. Entries whose user or item maps to `dropped` are left out.
+  // Source rows count anew, in order of user and item.
   static constexpr std::uint32_t dropped = 0xffffffffu;
   Interactions remapped(std::uint32_t users, std::uint32_t items,
                         std::span<const std::uint32_t> user_map,

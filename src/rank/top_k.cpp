@@ -33,7 +33,7 @@ std::vector<Scored> ItemRanker::top(UserView user, std::size_t n, const ItemFilt
   const std::size_t stride = towers_.items.stride();
   const auto consider = [&](std::uint32_t item) {
     if (barred_[item]) return;
-    best.offer(item, user.offset + simd::dot(user.row, towers_.items.row(item), stride));
+    best.offer(item, simd::dot(user.row, towers_.items.row(item), stride));
   };
   if (filter.candidates) {
     for (const std::uint32_t item : *filter.candidates) {
@@ -47,7 +47,10 @@ std::vector<Scored> ItemRanker::top(UserView user, std::size_t n, const ItemFilt
   }
   mark(filter.seen, false);
   mark(filter.exclude, false);
-  return best.take();
+  // Only now: added before, a large offset would round different scores into ties.
+  std::vector<Scored> result = best.take();
+  for (Scored& scored : result) scored.score += user.offset;
+  return result;
 }
 
 std::vector<Scored> similar_rows(const Matrix& tower, std::size_t factors, std::uint32_t row,

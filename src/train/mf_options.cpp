@@ -62,10 +62,15 @@ MatrixFactorization initial_model(const MfOptions& options, Link link, const Int
            {"a model with ", model.factors(), " factors cannot continue with ", options.factors});
     }
     model.grow(data.users(), data.items());
-    if (!options.value_range && link == Link::identity) {  // "observed": by both trainings
+    if (options.value_range) {
+      model.range = *options.value_range;
+    } else if (link == Link::identity) {  // "observed": by both trainings
       const auto [low, high] = data.value_range();
       model.range = {std::min(model.range.low, low), std::max(model.range.high, high)};
     }
+    // A bias that is not learned must not linger in the scores.
+    if (!options.user_bias) std::fill(model.user_biases.begin(), model.user_biases.end(), 0.0f);
+    if (!options.item_bias) std::fill(model.item_biases.begin(), model.item_biases.end(), 0.0f);
   } else {
     model = MatrixFactorization(data.users(), data.items(), options.factors);
     const auto [low, high] = data.value_range();

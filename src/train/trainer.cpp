@@ -5,6 +5,7 @@ namespace featherfm {
 StepReport Trainer::step(double budget_milliseconds, Clock now) {
   const double end = now() + budget_milliseconds;
   if (!work_.begun()) work_ = train();
+  work_.throw_if_failed();
   finished_epoch_.reset();
   while (!work_.done()) {
     work_.resume();

@@ -71,10 +71,14 @@ class Work {
 
   bool begun() const { return handle_ != nullptr; }
   bool done() const { return handle_.done(); }
+  // Throws what ended the algorithm, also when asked again.
+  void throw_if_failed() const {
+    if (handle_.promise().error) std::rethrow_exception(handle_.promise().error);
+  }
   // Runs to the next pause or the end; rethrows what the algorithm threw.
   void resume() {
     handle_.resume();
-    if (handle_.promise().error) std::rethrow_exception(std::exchange(handle_.promise().error, {}));
+    throw_if_failed();
   }
 
  private:

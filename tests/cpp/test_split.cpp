@@ -202,7 +202,7 @@ TEST_CASE("MovieLens splits u1 to u5 are the fifths of u.data") {
     const auto [train, test] = movielens_fold(fold);
     CHECK(train->size() == 80'000);
     CHECK(test->size() == 20'000);
-    const std::string name = "u" + std::to_string(fold);
+    const std::string name = joined({"u", fold});
     CHECK(pairs_in(*test) == pairs_in_file(name + ".test"));
     if (fold == 1) CHECK(pairs_in(*train) == pairs_in_file(name + ".base"));
   }

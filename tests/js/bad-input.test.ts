@@ -84,7 +84,9 @@ const entryOf = (name: string) => new RegExp(`^${name}(\\[\\d+\\](\\.\\w+)?)?$`)
 async function expectRefused(call: () => unknown, argument: string): Promise<void> {
   const error = (await thrown(call)) as ArgumentError;
   expect(error).toBeInstanceOf(ArgumentError);
-  expect(error.code).toMatch(/^(INVALID_ARGUMENT|OUT_OF_RANGE|SIZE_MISMATCH|NOT_FINITE|EMPTY|DUPLICATE)$/);
+  expect(error.code).toMatch(
+    /^(INVALID_ARGUMENT|OUT_OF_RANGE|SIZE_MISMATCH|NOT_FINITE|EMPTY|DUPLICATE)$/,
+  );
   expect(error.argument).toMatch(entryOf(argument));
 }
 
@@ -95,10 +97,13 @@ describe("dataset()", () => {
     if (input instanceof Map || input instanceof Date || input instanceof Promise) return;
     await expectRefused(() => ff["dataset"]?.(input), "input");
   });
-  test.each([["nothing", undefined], ...noLists])("refuses %s for users and items", async (_, list) => {
-    await expectRefused(() => ff["dataset"]?.({ users: list, items: [1] }), "users");
-    await expectRefused(() => ff["dataset"]?.({ users: [1], items: list }), "items");
-  });
+  test.each([["nothing", undefined], ...noLists])(
+    "refuses %s for users and items",
+    async (_, list) => {
+      await expectRefused(() => ff["dataset"]?.({ users: list, items: [1] }), "users");
+      await expectRefused(() => ff["dataset"]?.({ users: [1], items: list }), "items");
+    },
+  );
   test.each(noLists)("refuses %s for ratings, weights and timestamps", async (_, list) => {
     for (const name of ["ratings", "weights", "timestamps"]) {
       await expectRefused(() => ff["dataset"]?.({ ...good, [name]: list }), name);
@@ -160,11 +165,19 @@ describe("a call that takes a dataset or model", () => {
   const datasets: [string, string, (d: unknown) => unknown][] = [
     ["split()", "data", (d) => ff["split"]?.(d, { by: "random" })],
     ["train()", "data", (d) => ff["train"]?.(d, mf)],
-    ["train() for validation", "validation", (d) => ff["train"]?.(data, { ...mf, validation: d ?? null })],
+    [
+      "train() for validation",
+      "validation",
+      (d) => ff["train"]?.(data, { ...mf, validation: d ?? null }),
+    ],
     ["trainAsync()", "data", (d) => ff["trainAsync"]?.(d, mf)],
     ["fitPartial()", "data", (d) => ff["fitPartial"]?.(model, d)],
     ["evaluate()", "test", (d) => ff["evaluate"]?.(model, d)],
-    ["evaluate() for training", "train", (d) => ff["evaluate"]?.(model, data, { train: d ?? null })],
+    [
+      "evaluate() for training",
+      "train",
+      (d) => ff["evaluate"]?.(model, data, { train: d ?? null }),
+    ],
   ];
   describe.each(datasets)("%s", (_, argument, call) => {
     test.each([...noObjects, ["a model", model], ["another engine's", foreignData]])(
@@ -255,22 +268,29 @@ describe("options", () => {
     await expectRefused(() => looseModel["recommendAll"]?.({ users: list }), "users");
   });
 
-  test.each([["-1", -1], ["1.01", 1.01], ["NaN", NaN], ["a string", "0.2"], ["null", null]])(
-    "may not ask for the share %s",
-    async (_, testFraction) => {
-      for (const by of ["random", "user", "time"]) {
-        await expectRefused(() => ff["split"]?.(data, { by, testFraction }), "testFraction");
-      }
-    },
-  );
+  test.each([
+    ["-1", -1],
+    ["1.01", 1.01],
+    ["NaN", NaN],
+    ["a string", "0.2"],
+    ["null", null],
+  ])("may not ask for the share %s", async (_, testFraction) => {
+    for (const by of ["random", "user", "time"]) {
+      await expectRefused(() => ff["split"]?.(data, { by, testFraction }), "testFraction");
+    }
+  });
 
   test("of a split must fit its kind", async () => {
-    for (const by of [undefined, null, "magic", 5]) await expectRefused(() => ff["split"]?.(data, { by }), "by");
+    for (const by of [undefined, null, "magic", 5])
+      await expectRefused(() => ff["split"]?.(data, { by }), "by");
     await expectRefused(() => ff["split"]?.(data, { by: "rows" }), "testRows");
     await expectRefused(() => ff["split"]?.(data, { by: "rows", testRows: [], seed: 1 }), "seed");
     await expectRefused(() => ff["split"]?.(data, { by: "random", count: 1 }), "count");
     for (const row of [-1, 0.5, NaN, lists.users.length, 2 ** 33, "1", null]) {
-      await expectRefused(() => ff["split"]?.(data, { by: "rows", testRows: [0, row] }), "testRows");
+      await expectRefused(
+        () => ff["split"]?.(data, { by: "rows", testRows: [0, row] }),
+        "testRows",
+      );
     }
     for (const seed of [-1, 0.5, 2 ** 53, "1", null]) {
       await expectRefused(() => ff["split"]?.(data, { by: "random", seed }), "seed");
@@ -284,7 +304,8 @@ describe("options", () => {
   });
 
   test("of training must be of the right kind", async () => {
-    const train = (options: object) => () => ff["train"]?.(data, { model: "mf", epochs: 1, ...options });
+    const train = (options: object) => () =>
+      ff["train"]?.(data, { model: "mf", epochs: 1, ...options });
     await expectRefused(() => ff["train"]?.(data), "model");
     await expectRefused(() => ff["train"]?.(data, {}), "model");
     for (const value of ["fm", null, 5, "__proto__"]) {
@@ -329,7 +350,10 @@ describe("ids given to a model", () => {
     await expectRefused(() => looseModel["similarItems"]?.(id), "item");
     await expectRefused(() => looseModel["similarUsers"]?.(id), "user");
     await expectRefused(() => looseModel["recommend"]?.("u1", { exclude: [id] }), "exclude");
-    await expectRefused(() => looseModel["recommend"]?.("u1", { candidates: [100, id] }), "candidates");
+    await expectRefused(
+      () => looseModel["recommend"]?.("u1", { candidates: [100, id] }),
+      "candidates",
+    );
     await expectRefused(() => looseGuest["predict"]?.([id]), "items");
     await expectRefused(() => looseGuest["explain"]?.(id), "item");
   });
@@ -340,7 +364,8 @@ describe("ids given to a model", () => {
 });
 
 describe("ratings of a new user", () => {
-  const fold = (ratings: unknown, options?: unknown) => () => looseModel["foldInUser"]?.(ratings, options);
+  const fold = (ratings: unknown, options?: unknown) => () =>
+    looseModel["foldInUser"]?.(ratings, options);
 
   test.each([["nothing", undefined], ...noLists])("may not be %s", async (_, list) => {
     await expectRefused(fold(list), "ratings");
@@ -360,23 +385,32 @@ describe("ratings of a new user", () => {
     ["a negative weight", [{ item: 100, rating: 5, weight: -1 }]],
     ["a weight of text", [{ item: 100, rating: 5, weight: "1" }]],
     ["a weight of NaN", [{ item: 100, rating: 5, weight: NaN }]],
-    ["the same item twice", [{ item: 100, rating: 5 }, { item: 100, rating: 4 }]],
+    [
+      "the same item twice",
+      [
+        { item: 100, rating: 5 },
+        { item: 100, rating: 4 },
+      ],
+    ],
   ])("may not hold %s", async (_, list) => {
     await expectRefused(fold(list), "ratings");
   });
 
-  test.each([["no item", {}], ...noIds.map(([name, item]) => [name, { item }] as const)])(
-    "may not hold %s for an item",
-    async (_, entry) => {
-      const error = (await thrown(fold([{ rating: 5, ...(entry as object) }]))) as FeatherError;
-      expect(error).toBeInstanceOf(ArgumentError);
-      expect(error.argument).toMatch(/item|ratings/);
+  test.each([
+    ["no item", {}] as [string, object],
+    ...noIds.map(([name, item]): [string, object] => [name, { item }]),
+  ])("may not hold %s for an item", async (_, entry) => {
+    const error = (await thrown(fold([{ rating: 5, ...entry }]))) as FeatherError;
+    expect(error).toBeInstanceOf(ArgumentError);
+    expect(error.argument).toMatch(/item|ratings/);
+  });
+
+  test.each([-1, NaN, Infinity, 1e7, "1", null])(
+    "may not be penalised by %s",
+    async (regularization) => {
+      await expectRefused(fold([], { regularization }), "regularization");
     },
   );
-
-  test.each([-1, NaN, Infinity, 1e7, "1", null])("may not be penalised by %s", async (regularization) => {
-    await expectRefused(fold([], { regularization }), "regularization");
-  });
 });
 
 describe("a file", () => {

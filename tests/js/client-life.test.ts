@@ -1,10 +1,18 @@
 import { execFile } from "node:child_process";
 import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { ArgumentError, FeatherClient, LoadError, WorkerError, type RemoteModel } from "featherfm/client";
+import {
+  ArgumentError,
+  FeatherClient,
+  LoadError,
+  WorkerError,
+  type RemoteModel,
+} from "featherfm/client";
 import { describe, expect, test, vi } from "vitest";
 import { watchedClient } from "./client-support.js";
 import { expectFailure, sample, thrown } from "./support.js";
@@ -92,7 +100,12 @@ describe("WebAssembly for the worker", () => {
       "INVALID_ARGUMENT",
       "wasm",
     );
-    await expectFailure(() => new FeatherClient(null as never), ArgumentError, "INVALID_ARGUMENT", "options");
+    await expectFailure(
+      () => new FeatherClient(null as never),
+      ArgumentError,
+      "INVALID_ARGUMENT",
+      "options",
+    );
   });
 });
 
@@ -115,7 +128,9 @@ describe("what the page lets go of", () => {
     await vi.waitFor(
       () => {
         collect();
-        const released = sent.flatMap((message) => (message.type === "release" ? [message.handle] : []));
+        const released = sent.flatMap((message) =>
+          message.type === "release" ? [message.handle] : [],
+        );
         expect(released.sort()).toEqual([1, 2, 3]);
       },
       { timeout: 20_000, interval: 20 },
@@ -131,7 +146,9 @@ describe("what the page lets go of", () => {
       collect();
       await pause(5);
     }
-    expect(sent.filter((message) => message.type === "release" && message.handle === 2)).toEqual([]);
+    expect(sent.filter((message) => message.type === "release" && message.handle === 2)).toEqual(
+      [],
+    );
     expect(await guest.recommend()).toHaveLength(10);
     client.close();
   });
@@ -158,8 +175,15 @@ describe("a Node process", () => {
   const run = promisify(execFile);
   const node = async (program: string) => {
     const source = `import { FeatherClient } from ${JSON.stringify(new URL("client.node.js", dist).href)};\n${program}`;
-    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", source]);
-    return stdout.trim();
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "featherfm-"));
+    try {
+      const file = path.join(folder, "program.mjs");
+      fs.writeFileSync(file, source);
+      const { stdout } = await run(process.execPath, [file]);
+      return stdout.trim();
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
   };
 
   test.each([
@@ -179,7 +203,10 @@ describe("a Node process", () => {
        const onEpoch = () => controller.abort();
        await client.train(data, { model: "mf", epochs: 1e5, signal: controller.signal, onEpoch }).catch(() => 0);`,
     ],
-    ["after a failed start", "await new FeatherClient({ wasm: new Uint8Array(9) }).ready().catch(() => 0);"],
+    [
+      "after a failed start",
+      "await new FeatherClient({ wasm: new Uint8Array(9) }).ready().catch(() => 0);",
+    ],
     ["after a refused start", "try { new FeatherClient({ wasm: () => 1 }); } catch {}"],
   ])("ends by itself %s", async (_, program) => {
     expect(await node(`${program}\nconsole.log("end");`)).toBe("end");

@@ -2,7 +2,10 @@
 import { Worker as Thread } from "node:worker_threads";
 import type { FeatherClient } from "featherfm/client";
 import { RemoteEngine } from "../../dist/worker/client.js";
-import type { FromWorker, ToWorker } from "../../dist/worker/protocol.js";
+import type { FromWorker, ToWorker, WorkerPort } from "../../dist/worker/protocol.js";
+
+// How a client is made from any port is not part of its public face.
+const Client = RemoteEngine as unknown as new (port: WorkerPort, wasm: undefined) => FeatherClient;
 
 export interface Watched {
   client: FeatherClient;
@@ -15,7 +18,7 @@ export function watchedClient(): Watched {
   const thread = new Thread(new URL("../../dist/worker/worker.node.js", import.meta.url));
   const sent: ToWorker[] = [];
   const received: FromWorker[] = [];
-  const client = new RemoteEngine(
+  const client = new Client(
     {
       post(message, transfer = []) {
         thread.postMessage(message, transfer as ArrayBuffer[]);
@@ -27,12 +30,16 @@ export function watchedClient(): Watched {
           listener(message);
         }),
       onDeath(listener) {
-        thread.on("error", (error) => { listener(error instanceof Error ? error.message : String(error)); });
-        thread.on("exit", (code) => { listener(`it ended with code ${code}`); });
+        thread.on("error", (error) => {
+          listener(error instanceof Error ? error.message : String(error));
+        });
+        thread.on("exit", (code) => {
+          listener(`it ended with code ${code}`);
+        });
       },
       terminate: () => void thread.terminate(),
     },
     undefined,
   );
-  return { client: client as unknown as FeatherClient, thread, sent, received };
+  return { client, thread, sent, received };
 }

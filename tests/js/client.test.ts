@@ -63,10 +63,24 @@ describe("what comes out of the worker", () => {
   });
 
   test("has the same properties", () => {
-    for (const key of ["userCount", "itemCount", "interactionCount", "ratingRange", "hasTimestamps", "hasWeights"] as const) {
+    for (const key of [
+      "userCount",
+      "itemCount",
+      "interactionCount",
+      "ratingRange",
+      "hasTimestamps",
+      "hasWeights",
+    ] as const) {
       expect(data[key]).toEqual(local[key]);
     }
-    for (const key of ["family", "userCount", "itemCount", "factors", "valueRange", "options"] as const) {
+    for (const key of [
+      "family",
+      "userCount",
+      "itemCount",
+      "factors",
+      "valueRange",
+      "options",
+    ] as const) {
       expect(model[key]).toEqual(plainModel[key]);
     }
     expect(model.summary.epochs.map(({ trainLoss }) => trainLoss)).toEqual(
@@ -185,7 +199,12 @@ describe("errors", () => {
       "MALFORMED_FILE",
       "bytes",
     );
-    await expectFailure(() => client.train(data, { model: "fm" } as never), ArgumentError, "INVALID_ARGUMENT", "model");
+    await expectFailure(
+      () => client.train(data, { model: "fm" } as never),
+      ArgumentError,
+      "INVALID_ARGUMENT",
+      "model",
+    );
     await expectFailure(() => data.ratingsOf("nobody"), UnknownIdError, "UNKNOWN_ID", "user");
   });
 
@@ -196,8 +215,19 @@ describe("errors", () => {
   });
 
   test("of diverged training hand over the last good model", async () => {
-    const wild = { model: "mf", factors: 0, learningRate: 3, regularization: 0, epochs: 100 } as const;
-    const error = await expectFailure(() => client.train(data, wild), DivergedError, "DIVERGED", "learningRate");
+    const wild = {
+      model: "mf",
+      factors: 0,
+      learningRate: 3,
+      regularization: 0,
+      epochs: 100,
+    } as const;
+    const error = await expectFailure(
+      () => client.train(data, wild),
+      DivergedError,
+      "DIVERGED",
+      "learningRate",
+    );
     const rescued = error.model as RemoteModel;
     expect(rescued.summary.bestEpoch).toBeGreaterThan(0);
     expect((await rescued.predict(lists.users, lists.items)).every(Number.isFinite)).toBe(true);
@@ -214,18 +244,31 @@ describe("errors", () => {
     const foreign = await other.dataset({ users: [1], items: [1] });
     const foreignModel = await other.train(foreign, { model: "mf", epochs: 1 });
     const cases: [(value: never) => Promise<unknown>, string, unknown[]][] = [
-      [(d) => client.train(d, { model: "mf" }), "data", [null, undefined, {}, local, model, foreign]],
+      [
+        (d) => client.train(d, { model: "mf" }),
+        "data",
+        [null, undefined, {}, local, model, foreign],
+      ],
       [(d) => client.split(d, { by: "random" }), "data", [5, foreign]],
       [(d) => client.fitPartial(model, d), "data", [null, model, foreign]],
       [(m) => client.fitPartial(m, data), "model", [null, data, foreignModel]],
       [(m) => client.evaluate(m, data), "model", [undefined, data, foreignModel]],
       [(d) => client.evaluate(model, d), "test", [undefined, model, foreign]],
       [(train) => client.evaluate(model, data, { train }), "train", [null, model, foreign]],
-      [(validation) => client.train(data, { model: "mf", validation }), "validation", [null, model, foreign]],
+      [
+        (validation) => client.train(data, { model: "mf", validation }),
+        "validation",
+        [null, model, foreign],
+      ],
     ];
     for (const [call, argument, values] of cases) {
       for (const value of values) {
-        await expectFailure(() => call(value as never), ArgumentError, "INVALID_ARGUMENT", argument);
+        await expectFailure(
+          () => call(value as never),
+          ArgumentError,
+          "INVALID_ARGUMENT",
+          argument,
+        );
       }
     }
     other.close();
@@ -311,7 +354,9 @@ describe("training in the worker", () => {
       expect(await model.hasUser("u1")).toBe(true);
       expect(last).toBeLessThan(50_000);
     }
-    const standard = await thrown(() => client.train(data, { ...long, signal: AbortSignal.abort() }));
+    const standard = await thrown(() =>
+      client.train(data, { ...long, signal: AbortSignal.abort() }),
+    );
     expect((standard as Error).name).toBe("AbortError");
   });
 
@@ -333,7 +378,9 @@ describe("training in the worker", () => {
     const onProgress = () => {
       throw fault as unknown as Error;
     };
-    expect(await thrown(() => client.fitPartial(model, data, { epochs: 100_000, onProgress }))).toBe(fault);
+    expect(
+      await thrown(() => client.fitPartial(model, data, { epochs: 100_000, onProgress })),
+    ).toBe(fault);
     expect(calls).toBe(1);
     expect(await model.hasUser("u1")).toBe(true);
   });
@@ -343,7 +390,9 @@ describe("training in the worker", () => {
     const heavy = await client.dataset({ ...lists, weights });
     const own = new FeatherClient();
     for (const optimizer of ["als", "sgd"] as const) {
-      const error = await thrown(() => client.train(heavy, { model: "mf", optimizer, factors: 2, epochs: 2 }));
+      const error = await thrown(() =>
+        client.train(heavy, { model: "mf", optimizer, factors: 2, epochs: 2 }),
+      );
       expect(error).toBeInstanceOf(DivergedError);
     }
     const ratings = [100, 101, 102].map((item) => ({ item, rating: 1, weight: 3e38 }));

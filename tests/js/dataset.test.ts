@@ -6,13 +6,17 @@ const ff = await load();
 
 describe("the ids of a dataset", () => {
   test("come back as they were given, in order of first appearance", () => {
-    const data = ff.dataset({ users: ["zoë", "bob", "zoë"], items: [50, 7, 7.5], ratings: [3, 4, 5] });
+    const data = ff.dataset({
+      users: ["zoë", "bob", "zoë"],
+      items: [50, 7, 7.5],
+      ratings: [3, 4, 5],
+    });
     expect(data.userIds()).toEqual(["zoë", "bob"]);
     expect(data.itemIds()).toEqual([50, 7, 7.5]);
     expect(data).toMatchObject({ userCount: 2, itemCount: 3, interactionCount: 3 });
   });
 
-  test("keep their type: 1 and \"1\" are two users", () => {
+  test('keep their type: 1 and "1" are two users', () => {
     const data = ff.dataset({ users: [1, "1", 1], items: ["a", "a", "b"], ratings: [1, 2, 3] });
     expect(data.userIds()).toEqual([1, "1"]);
     expect(data.ratingsOf(1)).toEqual([

@@ -3,7 +3,11 @@ import { describe, expect, test } from "vitest";
 import { at, expectFailure, ids, PlainModel, sample } from "./support.js";
 
 const ff = await load();
-const { train, test: held } = ff.split(ff.dataset(sample()), { by: "random", testFraction: 0.3, seed: 4 });
+const { train, test: held } = ff.split(ff.dataset(sample()), {
+  by: "random",
+  testFraction: 0.3,
+  seed: 4,
+});
 const model = ff.train(train, { model: "mf", factors: 4, epochs: 15, learningRate: 0.05 });
 
 const kinds = ["precision", "recall", "ndcg", "map", "mrr", "hit-rate", "coverage"] as const;
@@ -20,7 +24,11 @@ function ratingErrors(plain: PlainModel, test: Dataset): Record<string, number> 
       total += weight;
     }
   }
-  return { rmse: Math.sqrt(squared / total), mae: absolute / total, "mae-rounded": rounded / total };
+  return {
+    rmse: Math.sqrt(squared / total),
+    mae: absolute / total,
+    "mae-rounded": rounded / total,
+  };
 }
 
 /** Ranking metrics by their definitions: sort everything, ties against the relevant items. */
@@ -46,7 +54,8 @@ function rankingMetrics(
       .filter(({ item }) => relevant.includes(item) || !hidden(user).includes(item))
       .sort(
         (a, b) =>
-          b.score - a.score || Number(relevant.includes(a.item)) - Number(relevant.includes(b.item)),
+          b.score - a.score ||
+          Number(relevant.includes(a.item)) - Number(relevant.includes(b.item)),
       );
     const hits = ranked.map(({ item }) => relevant.includes(item));
     const ranks = hits.flatMap((hit, r) => (hit ? [r + 1] : []));
@@ -71,7 +80,11 @@ function rankingMetrics(
       });
       add("auc", ordered / (others * ranks.length));
     }
-    for (const { item } of of.recommend(user, { n: k, filterSeen: false, exclude: hidden(user) as string[] })) {
+    for (const { item } of of.recommend(user, {
+      n: k,
+      filterSeen: false,
+      exclude: hidden(user) as string[],
+    })) {
       shown.add(item);
     }
   }
@@ -85,7 +98,8 @@ const all = (k: number): Metric[] => ["auc", ...kinds.map((kind) => `${kind}@${k
 
 function expectClose(got: Record<string, number>, expected: Record<string, number>): void {
   expect(Object.keys(got).sort()).toEqual(Object.keys(expected).sort());
-  for (const [name, value] of Object.entries(expected)) expect(got[name], name).toBeCloseTo(value, 5);
+  for (const [name, value] of Object.entries(expected))
+    expect(got[name], name).toBeCloseTo(value, 5);
 }
 
 describe("rating errors", () => {
@@ -102,7 +116,10 @@ describe("rating errors", () => {
     const { users, items, ratings } = sample();
     const weighted = ff.dataset({ users, items, ratings, weights: ratings.map((r) => r % 3) });
     const metrics = ["rmse", "mae", "mae-rounded"] as const;
-    expectClose(ff.evaluate(model, weighted, { metrics }), ratingErrors(new PlainModel(model), weighted));
+    expectClose(
+      ff.evaluate(model, weighted, { metrics }),
+      ratingErrors(new PlainModel(model), weighted),
+    );
   });
 
   test("count unknown users and items as average ones", () => {
@@ -123,7 +140,10 @@ describe("ranking metrics", () => {
 
   test("leave out what was rated in training", () => {
     const options = { metrics: all(5), train };
-    expectClose(ff.evaluate(model, held, options), rankingMetrics(model, held, 5, { barred: train }));
+    expectClose(
+      ff.evaluate(model, held, options),
+      rankingMetrics(model, held, 5, { barred: train }),
+    );
   });
 
   test("count test ratings from a value on as relevant", () => {

@@ -1,6 +1,13 @@
 import { ArgumentError, DivergedError, load, type Model } from "featherfm";
 import { describe, expect, test } from "vitest";
-import { expectFailure, fingerprint, foreignTensors, sample, thrown, writeSafetensors } from "./support.js";
+import {
+  expectFailure,
+  fingerprint,
+  foreignTensors,
+  sample,
+  thrown,
+  writeSafetensors,
+} from "./support.js";
 
 const ff = await load();
 const lists = sample();
@@ -40,7 +47,9 @@ describe("continuing a model", () => {
     const model = ff.fitPartial(base, news, { epochs: 5 });
     const untouched = (m: Model) => m.predict(["u2", "u3"], [105, 110], { clip: false });
     expect(untouched(model)).toEqual(untouched(base));
-    expect(model.predict(["u1"], [101])[0]).toBeGreaterThan(base.predict(["u1"], [101])[0] as number);
+    expect(model.predict(["u1"], [101])[0]).toBeGreaterThan(
+      base.predict(["u1"], [101])[0] as number,
+    );
   });
 
   test("remembers what was seen in both trainings", () => {
@@ -94,7 +103,10 @@ describe("continuing a model", () => {
     const loaded = ff.loadModel(base.save());
     expect(predictions(ff.fitPartial(loaded, news))).toBe(predictions(ff.fitPartial(base, news)));
     const foreign = ff.loadModel(writeSafetensors(foreignTensors()));
-    const model = ff.fitPartial(foreign, ff.dataset({ users: [1, 7], items: [0, 9], ratings: [2, 3] }));
+    const model = ff.fitPartial(
+      foreign,
+      ff.dataset({ users: [1, 7], items: [0, 9], ratings: [2, 3] }),
+    );
     expect(model.userIds()).toEqual([0, 1, 7]);
     expect(model.itemIds()).toEqual([0, 1, 2, 9]);
     expect(model.predict([7], [9]).every(Number.isFinite)).toBe(true);
@@ -122,7 +134,12 @@ describe("continuing that fails", () => {
   test("is refused for models without gradient or sweeps", async () => {
     for (const options of [{ model: "svd" }, { model: "popularity" }] as const) {
       const model = ff.train(data, options);
-      await expectFailure(() => ff.fitPartial(model, news), ArgumentError, "INVALID_ARGUMENT", "model");
+      await expectFailure(
+        () => ff.fitPartial(model, news),
+        ArgumentError,
+        "INVALID_ARGUMENT",
+        "model",
+      );
     }
   });
 

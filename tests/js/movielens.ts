@@ -7,7 +7,9 @@ import { at, type Lists } from "./support.js";
 /** The folder of MovieLens 100K, or null: tests that need it are then skipped, and say so. */
 export const movieLensFolder = await unpackMovieLens();
 if (movieLensFolder === null) {
-  console.warn("MovieLens 100K is not here (see MOVIELENS_DIR): the tests that need it are SKIPPED");
+  console.warn(
+    "MovieLens 100K is not here (see MOVIELENS_DIR): the tests that need it are SKIPPED",
+  );
 }
 
 /** The columns of u.data, in its order. */

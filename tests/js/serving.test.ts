@@ -114,7 +114,9 @@ describe.each(families)("a model of %s", (name, options) => {
   test("places a new user by ridge regression", () => {
     if (plain.logistic || options.model === "svd") return; // see below
     for (const regularization of [undefined, 0.5]) {
-      const guest = model.foldInUser(ratings, { ...(regularization !== undefined && { regularization }) });
+      const guest = model.foldInUser(ratings, {
+        ...(regularization !== undefined && { regularization }),
+      });
       const expected = plain.foldInUser(ratings, regularization);
       expect(guest.vector).toHaveLength(model.factors);
       expected.vector.forEach((x, f) => expect(guest.vector[f]).toBeCloseTo(x, 3));
@@ -135,7 +137,9 @@ describe.each(families)("a model of %s", (name, options) => {
     expect([...predictions]).toEqual([...predictions].sort((a, b) => b - a));
     const unseen = ids(guest.recommend({ n: 1000 }));
     expect(unseen).toHaveLength(model.itemCount - 3);
-    expect(unseen).toEqual(ids(everything).filter((item) => ![100, 104, 110].includes(item as number)));
+    expect(unseen).toEqual(
+      ids(everything).filter((item) => ![100, 104, 110].includes(item as number)),
+    );
   });
 
   test("explains a score as a base and what each rating added", () => {
@@ -300,7 +304,8 @@ describe("folding in", () => {
       sum *= ratings.length ** scaling;
       for (const { item, rating } of ratings) {
         const i = plain.items.indexOf(item);
-        const s = plain.globalBias + at(plain.itemBiases, i) + bias + dot(at(plain.itemFactors, i), vector);
+        const s =
+          plain.globalBias + at(plain.itemBiases, i) + bias + dot(at(plain.itemFactors, i), vector);
         sum += 2 * (Math.log1p(Math.exp(s)) - ((rating - low) / (high - low)) * s);
       }
       return sum;
@@ -310,7 +315,12 @@ describe("folding in", () => {
     for (const step of [-0.02, 0.02]) {
       expect(loss(vector, bias + step)).toBeGreaterThan(least);
       vector.forEach((_, f) => {
-        expect(loss(vector.map((x, k) => (k === f ? x + step : x)), bias)).toBeGreaterThan(least);
+        expect(
+          loss(
+            vector.map((x, k) => (k === f ? x + step : x)),
+            bias,
+          ),
+        ).toBeGreaterThan(least);
       });
     }
     const call = () => model.foldInUser([{ item: 100, rating: 6 }]);
@@ -318,7 +328,12 @@ describe("folding in", () => {
   });
 
   test("to a decomposition gives its own users back", () => {
-    const model = ff.train(data, { model: "svd", factors: 6, fill: "item-mean", powerIterations: 20 });
+    const model = ff.train(data, {
+      model: "svd",
+      factors: 6,
+      fill: "item-mean",
+      powerIterations: 20,
+    });
     const plain = new PlainModel(model);
     const { vector } = model.foldInUser(data.ratingsOf("u5"));
     const own = at(plain.userFactors, plain.users.indexOf("u5"));

@@ -12,9 +12,9 @@ function rows(part: Dataset): string[] {
   return part
     .userIds()
     .flatMap((user) =>
-      part.ratingsOf(user).map(({ item, rating, timestamp }) =>
-        [user, item, rating, timestamp].join(),
-      ),
+      part
+        .ratingsOf(user)
+        .map(({ item, rating, timestamp }) => [user, item, rating, timestamp].join()),
     )
     .sort();
 }

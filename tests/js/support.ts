@@ -18,11 +18,13 @@ export interface Lists {
 /** Ratings 1 to 5 with tastes behind them: about six in ten of all pairs, in a random order. */
 export function sample({ users = 40, items = 25, seed = 1 } = {}): Lists {
   const random = randomFrom(seed);
-  const taste = (count: number) => Array.from({ length: count }, () => [random(), random()] as const);
+  const taste = (count: number) =>
+    Array.from({ length: count }, () => [random(), random()] as const);
   const ofUsers = taste(users);
   const ofItems = taste(items);
   const rows: [number, number][] = [];
-  for (let u = 0; u < users; u++) for (let i = 0; i < items; i++) if (random() < 0.6) rows.push([u, i]);
+  for (let u = 0; u < users; u++)
+    for (let i = 0; i < items; i++) if (random() < 0.6) rows.push([u, i]);
   rows.sort(([u, i], [v, j]) => ((u * 31 + i * 17) % 101) - ((v * 31 + j * 17) % 101));
   const rated = rows.map(([u, i]) => {
     const [a, b] = at(ofUsers, u);
@@ -222,7 +224,9 @@ export class PlainModel {
     const base = (item: Id) => this.globalBias + at(this.itemBiases, this.items.indexOf(item));
     const matrix = Array.from({ length: width }, (_, j) => {
       const own = j < this.factors ? this.foldIn.regularization : this.foldIn.bias;
-      return Array.from({ length: width }, (_, k) => (j === k ? (regularization ?? own) * scale : 0));
+      return Array.from({ length: width }, (_, k) =>
+        j === k ? (regularization ?? own) * scale : 0,
+      );
     });
     const right = new Array<number>(width).fill(0);
     for (const { item, rating, weight = 1 } of ratings) {

@@ -14,7 +14,8 @@ export type {
 } from "./worker/client.js";
 
 function threadPort(): WorkerPort {
-  const thread = new Thread(new URL("./worker/worker.node.js", import.meta.url));
+  // The process's own flags are not the worker's: some, such as --input-type, would keep it from starting.
+  const thread = new Thread(new URL("./worker/worker.node.js", import.meta.url), { execArgv: [] });
   return {
     post: (message, transfer = []) => thread.postMessage(message, transfer as ArrayBuffer[]),
     onMessage: (listener) => thread.on("message", (message: FromWorker) => listener(message)),
