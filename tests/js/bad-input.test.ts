@@ -1,4 +1,4 @@
-import { ArgumentError, FeatherError, load, type Engine } from "featherfm";
+import { ArgumentError, FeatherError, load } from "featherfm";
 import { describe, expect, test } from "vitest";
 import { at, expectFailure, fingerprint, sample, thrown } from "./support.js";
 
@@ -20,8 +20,10 @@ const looseData = data as unknown as Loose;
 
 const detached = new ArrayBuffer(8);
 structuredClone(detached, { transfer: [detached] });
-const holes = [1, 2, 3];
-delete holes[1];
+/** A list with nothing at its second place: not even undefined. */
+const withHole = (first: unknown, third: unknown) =>
+  Object.assign(new Array<unknown>(3), [first], { 2: third });
+const holes = withHole(1, 3) as number[];
 
 /** What is no list of numbers or ids. */
 const noLists: [string, unknown][] = [
@@ -135,6 +137,10 @@ describe("dataset()", () => {
     await expectRefused(() => engine.dataset({ ...good, weights: [1, -1, 1] }), "weights");
     const twice = { users: [1, 1], items: [1, 1], ratings: [3e38, 3e38] };
     await expectRefused(() => engine.dataset({ ...twice, duplicates: "sum" }), "ratings");
+  });
+  test("refuses long lists of nothing", async () => {
+    const list = new Array<string>(1e8);
+    await expectRefused(() => engine.dataset({ users: list, items: list }), "users");
   });
   test("refuses holes, lists of different length and misspelt names", async () => {
     await expectRefused(() => engine.dataset({ users: holes, items: [1, 2, 3] }), "users");
@@ -326,7 +332,7 @@ describe("options", () => {
 
   test("of evaluation must be of the right kind", async () => {
     const evaluate = (options: object) => () => ff["evaluate"]?.(model, data, options);
-    for (const value of ["rmse", null, 5, { 0: "rmse" }, [, "rmse"]]) {
+    for (const value of ["rmse", null, 5, { 0: "rmse" }, withHole("rmse", "mae")]) {
       await expectRefused(evaluate({ metrics: value }), "metrics");
     }
     for (const value of [NaN, Infinity, "3", null]) {
@@ -375,7 +381,7 @@ describe("ratings of a new user", () => {
     ["a number", [5]],
     ["null", [null]],
     ["a list", [[100, 5]]],
-    ["a hole", [{ item: 100, rating: 5 }, , { item: 101, rating: 5 }]],
+    ["a hole", withHole({ item: 100, rating: 5 }, { item: 101, rating: 5 })],
     ["only holes", new Array(3)],
     ["no rating", [{ item: 100 }]],
     ["a rating of text", [{ item: 100, rating: "5" }]],
@@ -436,6 +442,6 @@ test("after all of this the engine is well", () => {
   expect(model.recommend("u1")).toEqual(fresh.recommend("u1"));
   expect(guest.recommend()).toEqual(fresh.foldInUser([{ item: 100, rating: 3 }]).recommend());
   expect(data.ratingsOf("u1")).toEqual(foreignData.ratingsOf("u1"));
-  expect((engine as Engine).memoryBytes()).toBeLessThan(64 * 2 ** 20);
+  expect(engine.memoryBytes()).toBeLessThan(64 * 2 ** 20);
   expect(at(data.userIds(), 0)).toBeTypeOf("string");
 });

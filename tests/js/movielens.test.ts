@@ -2,7 +2,7 @@ import { load, type Dataset, type Engine, type Model, type TrainOptions } from "
 import { FeatherClient } from "featherfm/client";
 import { beforeAll, describe, expect, test } from "vitest";
 import { movieLensFolder, readMovieLens } from "./movielens.js";
-import { at, ids } from "./support.js";
+import { at, fingerprint, ids } from "./support.js";
 
 describe.skipIf(movieLensFolder === null)("on MovieLens 100K", () => {
   let ff: Engine;
@@ -31,14 +31,14 @@ describe.skipIf(movieLensFolder === null)("on MovieLens 100K", () => {
   });
 
   test.each<[string, number, TrainOptions]>([
-    ["the default options", 0.935, { model: "mf" }],
-    ["AdaGrad", 0.94, { model: "mf", optimizer: "adagrad" }],
-    ["Adam", 0.94, { model: "mf", optimizer: "adam" }],
-    ["the logistic loss", 0.945, { model: "mf", loss: "logistic" }],
-    ["alternating least squares", 0.95, { model: "mf", optimizer: "als", factors: 8 }],
-    ["biases alone", 0.975, { model: "mf", factors: 0 }],
-    ["the SVD", 0.98, { model: "svd" }],
-  ])("%s come below an RMSE of %d on u1", (_, limit, options) => {
+    ["the default options", 0.925, { model: "mf" }],
+    ["AdaGrad", 0.925, { model: "mf", optimizer: "adagrad" }],
+    ["Adam", 0.93, { model: "mf", optimizer: "adam" }],
+    ["the logistic loss", 0.925, { model: "mf", loss: "logistic" }],
+    ["alternating least squares", 0.93, { model: "mf", optimizer: "als" }],
+    ["biases alone", 0.96, { model: "mf", factors: 0 }],
+    ["the SVD", 1, { model: "svd" }],
+  ])("with %s the RMSE on u1 stays below %d", (_, limit, options) => {
     const error = rmse(options);
     expect(error).toBeLessThan(limit);
     expect(error).toBeGreaterThan(0.88); // better than any published result would be a fault
@@ -109,7 +109,8 @@ describe.skipIf(movieLensFolder === null)("on MovieLens 100K", () => {
     });
     const options = { model: "mf", factors: 16, epochs: 3 } as const;
     const here = ff.train(ff.dataset({ users, items, ratings }), options);
-    expect(await (await client.train(remote, options)).save()).toEqual(here.save());
+    const there = await client.train(remote, options);
+    expect(fingerprint(await there.save())).toBe(fingerprint(here.save()));
     const controller = new AbortController();
     let last = 0;
     const training = client.train(remote, {

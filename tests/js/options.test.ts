@@ -1,6 +1,6 @@
 import { ArgumentError, FeatherError, load } from "featherfm";
 import { describe, expect, test } from "vitest";
-import { Core, type CoreModule } from "../../dist/core.js";
+import { Core } from "../../dist/core.js";
 import factory from "../../dist/glue/featherfm.inline.js";
 import { optionTables, resolveModelOptions } from "../../dist/options.js";
 import { at, sample, thrown } from "./support.js";
@@ -10,7 +10,7 @@ const lists = sample({ users: 6, items: 5 });
 const data = ff.dataset(lists);
 
 // The C++ side alone, without the checks in front of it.
-const core = new Core((await factory({})) as CoreModule);
+const core = new Core(await factory({}));
 const users = [...new Set(lists.users)];
 const items = [...new Set(lists.items)];
 const interactions = core.run((module) =>
@@ -36,7 +36,7 @@ const tables = Object.entries(optionTables)
         string,
         { default: unknown; parse: (v: unknown, name: string, fallback: unknown) => unknown }
       >,
-      defaults: resolveModelOptions(selectors) as Record<string, unknown>,
+      defaults: resolveModelOptions(selectors),
     };
   });
 
