@@ -243,6 +243,8 @@ EMSCRIPTEN_BINDINGS(serve) {
       .property(
           "high", +[](const ServedModel& m) { return m.towers.range.high; })
       .property(
+          "logistic", +[](const ServedModel& m) { return m.towers.link == Link::logistic; })
+      .property(
           "family", +[](const ServedModel& m) { return m.file.family; })
       .property(
           "options", +[](const ServedModel& m) { return m.file.options; })

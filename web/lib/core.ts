@@ -62,6 +62,8 @@ export interface CoreModel extends CoreHandle {
   readonly factors: number;
   readonly low: number;
   readonly high: number;
+  /** Whether predictions go through a sigmoid. */
+  readonly logistic: boolean;
   readonly family: string;
   readonly options: string;
   readonly userIds: string;

@@ -43,6 +43,9 @@ export function evaluate<M extends Metric>(
   const given = checkObject(options, "options");
   checkNoExtraKeys(given, ["metrics", "train", "relevantFrom"], "evaluate");
   const { names, ks, ranking } = checkMetrics(valueOf(given, "metrics", ["rmse", "mae"]));
+  if (test.interactionCount === 0) {
+    throw new ArgumentError("EMPTY", "there is no interaction to evaluate on", "test");
+  }
   const core = model.owned.core;
   const train =
     given["train"] === undefined ? undefined : checkDataset(given["train"], "train", core);

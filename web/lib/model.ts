@@ -11,6 +11,7 @@ import {
   checkInteger,
   checkNoExtraKeys,
   checkObject,
+  resolveModelOptions,
   valueOf,
 } from "./options.js";
 import type {
@@ -64,6 +65,8 @@ export class TrainedModel implements Model {
   readonly valueRange: readonly [number, number];
   readonly options: Readonly<Record<string, unknown>>;
   readonly summary: TrainingSummary;
+  /** Whether predictions go through a sigmoid. */
+  readonly logistic: boolean;
 
   constructor(core: Core, handle: CoreModel, users: IdMap, items: IdMap, summary = nothingTrained) {
     this.owned = new Owned(core, handle, "model");
@@ -71,6 +74,7 @@ export class TrainedModel implements Model {
     this.items = items;
     this.family = handle.family as Model["family"];
     this.factors = handle.factors;
+    this.logistic = handle.logistic;
     this.valueRange = Object.freeze([handle.low, handle.high] as const);
     this.options = deepFrozen(JSON.parse(handle.options) as Record<string, unknown>);
     this.summary = summary;
@@ -82,14 +86,7 @@ export class TrainedModel implements Model {
     try {
       const users = readIds(handle.userIds, handle.users, "user_ids");
       const items = readIds(handle.itemIds, handle.items, "item_ids");
-      const options = parseJson(handle.options, "options");
-      if (typeof options !== "object" || options === null || Array.isArray(options)) {
-        throw new FileFormatError(
-          "MALFORMED_FILE",
-          "not a valid model file: options are no object",
-          "bytes",
-        );
-      }
+      checkStoredOptions(handle);
       return new TrainedModel(core, handle, users, items);
     } catch (error) {
       handle.delete();
@@ -340,6 +337,22 @@ function parseJson(text: string, what: string): unknown {
       "bytes",
     );
   }
+}
+
+/** The options a file carries decide what fitPartial does, so they must be ours; a file from elsewhere has none. */
+function checkStoredOptions(handle: CoreModel): void {
+  const options = parseJson(handle.options, "options");
+  try {
+    if (Object.keys(checkGiven(options, "options")).length === 0) return;
+    if (resolveModelOptions(options).model === handle.family) return;
+  } catch {
+    // Told below in the words of a file.
+  }
+  throw new FileFormatError(
+    "MALFORMED_FILE",
+    `not a valid model file: its options are not those of a model of the family "${handle.family}"`,
+    "bytes",
+  );
 }
 
 /** The ids a file carries, or 0, 1, 2 ... where it carries none. */

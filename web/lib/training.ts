@@ -225,6 +225,9 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
   for (const name of ["epochs", "learningRate", "seed"]) {
     if (changes[name] !== undefined) options[name] = changes[name];
   }
+  // A model from elsewhere comes without options: how it predicts says which loss goes on.
+  if (model.options["optimizer"] !== "als")
+    options["loss"] = model.logistic ? "logistic" : "squared";
   if (options["optimizer"] === "als" && changes["learningRate"] !== undefined) {
     checkFinite(changes["learningRate"], "learningRate");
     throw new ArgumentError(
