@@ -102,6 +102,11 @@ function expectClose(got: Record<string, number>, expected: Record<string, numbe
     expect(got[name], name).toBeCloseTo(value, 5);
 }
 
+test("a test set without any interaction is refused: it would look perfect", async () => {
+  const empty = ff.dataset({ users: [], items: [] });
+  await expectFailure(() => ff.evaluate(model, empty), ArgumentError, "EMPTY", "test");
+});
+
 describe("rating errors", () => {
   test("are what their definitions say", () => {
     const metrics = ["rmse", "mae", "mae-rounded"] as const;

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   expectFailure,
   fingerprint,
+  float32,
   foreignTensors,
   sample,
   thrown,
@@ -19,6 +20,29 @@ const news = ff.dataset({
   ratings: [5, 1, 5],
 });
 const predictions = (model: Model) => fingerprint(model.predict(lists.users, lists.items));
+
+describe("continuing a model from elsewhere", () => {
+  test("keeps the loss that its link says", () => {
+    const file = writeSafetensors(
+      {
+        ...foreignTensors(),
+        value_range: { dtype: "F32", shape: [2], bytes: float32(0, 1) },
+      },
+      { link: "logistic" },
+    );
+    const model = ff.loadModel(file);
+    const more = ff.dataset({ users: [0, 1], items: [0, 2], ratings: [1, 0] });
+    const next = ff.fitPartial(model, more, { epochs: 1, learningRate: 1e-6 });
+    const pairs = [
+      [0, 1],
+      [0, 2],
+    ] as const;
+    next
+      .predict(...pairs)
+      .forEach((value, k) => expect(value).toBeCloseTo(model.predict(...pairs)[k] as number, 3));
+    expect(next.options["loss"]).toBe("logistic");
+  });
+});
 
 describe("continuing a model", () => {
   test("knows the users and items of both, the old ones first", () => {

@@ -251,6 +251,11 @@ describe("a file that cannot be trusted", () => {
       () =>
         withTensors({ item_biases: { dtype: "F32", shape: [3], bytes: float32(1, 2, Infinity) } }),
     ],
+    [
+      "options that are no training options",
+      () => writeSafetensors(foreign, { options: '{"model":"mf","factorz":3}' }),
+    ],
+    ["options of another family", () => writeSafetensors(foreign, { options: '{"model":"svd"}' })],
     ["no item_factors", () => writeSafetensors({ user_factors: foreign.user_factors })],
     [
       "matrices that differ in factors",

@@ -3,15 +3,7 @@ import { Worker as Thread } from "node:worker_threads";
 import { checkClientOptions, type ClientOptions, RemoteEngine } from "./worker/client.js";
 import type { FromWorker, WorkerPort } from "./worker/protocol.js";
 
-export * from "./exports.js";
-export type {
-  ClientOptions,
-  Remote,
-  RemoteDataset,
-  RemoteFoldedUser,
-  RemoteModel,
-  TransferOptions,
-} from "./worker/client.js";
+export * from "./exports.client.js";
 
 function threadPort(): WorkerPort {
   // The process's own flags are not the worker's: some, such as --input-type, would keep it from starting.

@@ -2,15 +2,7 @@
 import { checkClientOptions, type ClientOptions, RemoteEngine } from "./worker/client.js";
 import { browserPort } from "./worker/port.js";
 
-export * from "./exports.js";
-export type {
-  ClientOptions,
-  Remote,
-  RemoteDataset,
-  RemoteFoldedUser,
-  RemoteModel,
-  TransferOptions,
-} from "./worker/client.js";
+export * from "./exports.client.js";
 
 /** The engine in a worker of its own. The worker starts at once; calls may be made right away. */
 export class FeatherClient extends RemoteEngine {

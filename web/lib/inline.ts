@@ -10,14 +10,7 @@ import { RemoteEngine } from "./worker/client.js";
 import { browserPort } from "./worker/port.js";
 import { instantiateEmbedded } from "./wasm.js";
 
-export * from "./exports.js";
-export type {
-  Remote,
-  RemoteDataset,
-  RemoteFoldedUser,
-  RemoteModel,
-  TransferOptions,
-} from "./worker/client.js";
+export * from "./exports.client.js";
 
 /** Decodes, compiles and instantiates the engine. Nothing is run before this call. */
 export async function load(): Promise<Engine> {
