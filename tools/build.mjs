@@ -85,7 +85,7 @@ async function bundleInlineWorker(dist) {
     root: dist,
     build: {
       write: false,
-      target: "es2021",
+      target: "es2022",
       // Everything is inside already; the address of featherfm.wasm in the glue is never used.
       rollupOptions: { input: path.join(dist, "worker", "worker.inline.js") },
     },

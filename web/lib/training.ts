@@ -1,4 +1,5 @@
 /** Training runs: one generator does the work in slices; whoever drives it decides what happens between two of them. */
+import { throwIfAborted } from "./abort.js";
 import type { Core, CoreInteractions, CoreModel, CoreTrainer } from "./core.js";
 import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, DivergedError, show } from "./errors.js";
@@ -138,7 +139,7 @@ function* steps(run: Run): Training {
       controls.onProgress?.({ epoch, epochs, fraction, elapsedMs: performance.now() - begun });
       if (done) return core.run(finished);
       yield;
-      controls.signal?.throwIfAborted();
+      throwIfAborted(controls.signal);
     }
   } catch (error) {
     if (error instanceof DivergedError && trainer.bestEpoch > 0) error.model = core.run(finished);
@@ -153,7 +154,7 @@ function free(core: Core, trainer: CoreTrainer): void {
 }
 
 function* trained(run: Run): Training {
-  run.controls.signal?.throwIfAborted();
+  throwIfAborted(run.controls.signal);
   return yield* run.options.model === "popularity" ? popularity(run) : steps(run);
 }
 

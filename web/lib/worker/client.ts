@@ -1,4 +1,5 @@
 /** The page's side: the engine's verbs as promises, answered by a worker. */
+import { abortReason, throwIfAborted } from "../abort.js";
 import { ArgumentError, ClosedError, DivergedError, show, WorkerError } from "../errors.js";
 import {
   checkBoolean,
@@ -222,7 +223,7 @@ export class RemoteEngine {
         "signal",
       );
     }
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const wanted: Wanted = { epochs: onEpoch !== undefined, progress: onProgress !== undefined };
     const sent =
       validation === undefined
@@ -235,7 +236,7 @@ export class RemoteEngine {
         abort = () => {
           this.#forget(call);
           if (this.#gone === undefined) this.#post({ type: "abort", call }, []);
-          reject(signal?.reason as Error);
+          reject(abortReason(signal as AbortSignal));
         };
       });
       const answer = this.#call<Reference>(0, verb, [...targets, sent, wanted], [], {
