@@ -41,7 +41,8 @@ struct RankingMetrics {
 // any other. Ties are counted pessimistically: a relevant item stands behind every other item of
 // equal score, so that a model that gives all items the same score has precision 0 and AUC 0.
 // Relevant items that are unknown to the model count as never found. An item both in `train` and
-// relevant in `test` is ranked as relevant, but never counts for coverage. Each k must be at least 1.
+// relevant in `test` is ranked as relevant, but never counts for coverage. Each k must be at
+// least 1.
 RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
                                const Interactions* train, std::span<const std::uint32_t> ks,
                                float relevant_from);

@@ -236,6 +236,7 @@ export class RemoteEngine {
         abort = () => {
           this.#forget(call);
           if (this.#gone === undefined) this.#post({ type: "abort", call }, []);
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own
           reject(abortReason(signal as AbortSignal));
         };
       });
