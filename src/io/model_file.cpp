@@ -52,7 +52,8 @@ class TensorReader {
                      std::size_t dimensions) const {
     const Tensor* tensor = file_.find_tensor(name);
     if (tensor && (tensor->dtype != dtype || tensor->shape.size() != dimensions)) {
-      malformed({name, " must be ", dtype, " with ", dimensions, " dimensions"});
+      malformed({name, " must be ", dtype, " with ", dimensions, " dimensions; got ", tensor->dtype,
+                 " with ", tensor->shape.size()});
     }
     return tensor;
   }

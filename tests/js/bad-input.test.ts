@@ -445,3 +445,19 @@ test("after all of this the engine is well", () => {
   expect(engine.memoryBytes()).toBeLessThan(64 * 2 ** 20);
   expect(at(data.userIds(), 0)).toBeTypeOf("string");
 });
+
+describe("messages for common slips", () => {
+  test("a forgotten await is named", () => {
+    expect(() => engine.dataset(Promise.resolve({}) as never)).toThrow(/await/);
+  });
+
+  test("rows where lists are wanted are answered with the form of the lists", () => {
+    const rows = [{ user: 1, item: 2, rating: 3 }];
+    expect(() => engine.dataset(rows as never)).toThrow(/users: \[/);
+  });
+
+  test("patience for a model without epochs is refused", async () => {
+    const call = () => engine.train(data, { model: "svd", validation: data, patience: 2 } as never);
+    await expectFailure(call, ArgumentError, "INVALID_ARGUMENT", "patience");
+  });
+});

@@ -86,7 +86,7 @@ export interface CoreModel extends CoreHandle {
     relevantFrom: number,
   ): Record<string, number>;
   singularValues(): Float32Array;
-  save(seen: boolean, userIds: string, itemIds: string): Uint8Array;
+  save(seen: boolean, userIds: string, itemIds: string): Uint8Array<ArrayBuffer>;
 }
 
 export interface CoreStep {

@@ -85,6 +85,13 @@ export class CoreDataset implements Dataset {
   }
 
   static from(core: Core, input: DatasetInput): CoreDataset {
+    if (Array.isArray(input)) {
+      throw new ArgumentError(
+        "INVALID_ARGUMENT",
+        `input must hold parallel lists, { users: [...], items: [...], ratings: [...] }; got ${show(input)}`,
+        "input",
+      );
+    }
     const given = checkGiven(input, "input");
     checkNoExtraKeys(given, inputNames, "a dataset");
     const duplicates = checkChoice(valueOf(given, "duplicates", "last"), "duplicates", [

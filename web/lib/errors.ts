@@ -31,39 +31,57 @@ export type ErrorCode =
 
 /** What every error of the package is an instance of. */
 export class FeatherError extends Error {
+  // Written out, here and below: minifiers rename classes.
+  override readonly name: string = "FeatherError";
   readonly code: ErrorCode;
   /** Name of the argument at fault, as the caller wrote it; empty when no single one is. */
   readonly argument: string;
 
   constructor(code: ErrorCode, message: string, argument = "") {
     super(message);
-    this.name = new.target.name;
     this.code = code;
     this.argument = argument;
   }
 }
 
 /** The call itself is wrong: type, range, size, NaN, duplicates, nothing there. */
-export class ArgumentError extends FeatherError {}
+export class ArgumentError extends FeatherError {
+  override readonly name = "ArgumentError";
+}
 /** An id the dataset or model has never seen. */
-export class UnknownIdError extends FeatherError {}
+export class UnknownIdError extends FeatherError {
+  override readonly name = "UnknownIdError";
+}
 /** Training ran away. The message says how far it came and what to change. */
 export class DivergedError extends FeatherError {
+  override readonly name = "DivergedError";
   /** The model of the last good epoch, where there was one. Close it when you do not want it. */
   model?: unknown;
 }
 /** A model file that cannot be trusted. */
-export class FileFormatError extends FeatherError {}
+export class FileFormatError extends FeatherError {
+  override readonly name = "FileFormatError";
+}
 /** A closed dataset, model, engine or client was used. */
-export class ClosedError extends FeatherError {}
+export class ClosedError extends FeatherError {
+  override readonly name = "ClosedError";
+}
 /** WebAssembly memory cannot grow further. */
-export class OutOfMemoryError extends FeatherError {}
+export class OutOfMemoryError extends FeatherError {
+  override readonly name = "OutOfMemoryError";
+}
 /** The WebAssembly module could not be fetched or compiled. */
-export class LoadError extends FeatherError {}
+export class LoadError extends FeatherError {
+  override readonly name = "LoadError";
+}
 /** The worker died, or could not be started. Make a new client. */
-export class WorkerError extends FeatherError {}
+export class WorkerError extends FeatherError {
+  override readonly name = "WorkerError";
+}
 /** A fault of FeatherFM itself. */
-export class InternalError extends FeatherError {}
+export class InternalError extends FeatherError {
+  override readonly name = "InternalError";
+}
 
 const classes: Record<ErrorCode, typeof FeatherError> = {
   INVALID_ARGUMENT: ArgumentError,
@@ -97,6 +115,7 @@ export function show(value: unknown): string {
     return String(value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
+  if (value instanceof Promise) return "a promise (is an await missing?)";
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
   // An object may have no prototype, whatever its type says.

@@ -25,6 +25,8 @@ export class FeatherClient extends RemoteEngine {
 }
 
 function startFromSource(): Worker {
+  if (typeof Worker === "undefined")
+    throw new Error("there are no web workers here; in Node import featherfm/client");
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   try {
     return new Worker(url, { type: "module" });

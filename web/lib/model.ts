@@ -261,7 +261,7 @@ export class TrainedModel implements Model {
     return this.owned.run((model) => model.singularValues());
   }
 
-  save(options?: SaveOptions): Uint8Array {
+  save(options?: SaveOptions): Uint8Array<ArrayBuffer> {
     const given = checkObject(options, "options");
     checkNoExtraKeys(given, ["seen"], "save");
     const seen = checkBoolean(valueOf(given, "seen", true), "seen");

@@ -331,7 +331,7 @@ type OptionsOf<Table> = { [K in keyof Table]?: Input<Table[K]> };
 
 /** What every training run takes besides the options of its model. */
 export interface TrainControls<D = Dataset> {
-  /** Held-out interactions whose error is measured after every epoch. */
+  /** Held-out interactions whose error is measured after every epoch; only for the model "mf", which has epochs. */
   validation?: D;
   /**
    * Stop after this many epochs without a better validation loss, and return the best epoch's parameters. Needs
@@ -347,7 +347,13 @@ export interface TrainControls<D = Dataset> {
 }
 
 /** Matrix factorization by stochastic gradient descent (the default). */
-export type MfSgdOptions = { model: "mf"; optimizer?: "sgd" } & OptionsOf<typeof mfSgd>;
+export type MfSgdOptions = {
+  model: "mf";
+  optimizer?: "sgd";
+  // The optimizer may be left out, so nothing else tells the compiler that these belong to another.
+  beta1?: never;
+  beta2?: never;
+} & OptionsOf<typeof mfSgd>;
 /** Matrix factorization with AdaGrad. */
 export type MfAdagradOptions = { model: "mf"; optimizer: "adagrad" } & OptionsOf<typeof mfAdagrad>;
 /** Matrix factorization with Adam. */

@@ -162,6 +162,13 @@ function* trained(run: Run): Training {
 export function train(core: Core, data: CoreDataset, given: unknown): Training {
   const options = resolveModelOptions(given);
   const controls = checkControls(given, core);
+  if (controls.patience > 0 && options.model !== "mf") {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `patience counts epochs, and the model "${options.model}" has none`,
+      "patience",
+    );
+  }
   const { users, items } = data;
   return (function* () {
     return yield* withCounted(controls.validation, users, items, (validation) =>

@@ -73,6 +73,8 @@ export interface Dataset {
   itemCounts(): Uint32Array;
   /** Frees the WebAssembly memory. Any later call throws `ClosedError`. Safe to call twice. */
   close(): void;
+  /** As `close`, for `using`. */
+  [Symbol.dispose](): void;
 }
 
 /** How to cut a dataset in two. All splits are deterministic; the random ones by their seed. */
@@ -250,9 +252,11 @@ export interface Model {
   /** Singular values, largest first; empty for every family but "svd". */
   singularValues(): Float32Array;
   /** The model as a safetensors file that any safetensors reader opens. */
-  save(options?: SaveOptions): Uint8Array;
+  save(options?: SaveOptions): Uint8Array<ArrayBuffer>;
   /** Frees the WebAssembly memory. Any later call throws `ClosedError`. Safe to call twice. */
   close(): void;
+  /** As `close`, for `using`. */
+  [Symbol.dispose](): void;
 }
 
 /** A metric by its usual name; `@k` metrics carry their cut-off. */

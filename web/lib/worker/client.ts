@@ -37,7 +37,7 @@ import { datasetVerbs, type GuestData, guestPrefix, guestVerbs, modelVerbs } fro
 
 /** The same properties; every method but `close` returns a promise. */
 export type Remote<T> = {
-  readonly [K in keyof T]: K extends "close"
+  readonly [K in keyof T]: K extends "close" | typeof Symbol.dispose
     ? T[K]
     : T[K] extends (...args: infer A) => infer R
       ? (...args: A) => Promise<R>
@@ -359,7 +359,7 @@ export class RemoteEngine {
     if (known.client !== this) {
       throw new ArgumentError("INVALID_ARGUMENT", `${name} belongs to another client`, name);
     }
-    if (known.closed) throw closedObject();
+    if (known.closed) throw closedObject(object as object);
     return known.handle;
   }
 
@@ -415,7 +415,7 @@ export class RemoteEngine {
 
   #objectCall<T>(object: object, verb: string, args: unknown[]): Promise<T> {
     const known = handles.get(object);
-    if (known === undefined || known.closed) return Promise.reject(closedObject());
+    if (known === undefined || known.closed) return Promise.reject(closedObject(object));
     return this.#call(known.handle, verb, args);
   }
 }
@@ -423,7 +423,8 @@ export class RemoteEngine {
 const notSent = (why: string, argument: string) =>
   new ArgumentError("INVALID_ARGUMENT", `${argument} cannot be sent to a worker: ${why}`, argument);
 
-const closedObject = () => new ClosedError("CLOSED", "this object was closed");
+const closedObject = (object: object) =>
+  new ClosedError("CLOSED", `this ${"family" in object ? "model" : "dataset"} was closed`);
 
 function checkTransfer(options: unknown): boolean {
   const given = checkObject(options, "options");

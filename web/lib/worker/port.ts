@@ -2,6 +2,10 @@
 import { WorkerError } from "../errors.js";
 import type { WorkerPort } from "./protocol.js";
 
+const scriptMissing =
+  "its script could not be loaded. Where a bundler leaves worker scripts out, import from featherfm/inline; a content " +
+  "security policy needs worker-src 'self', and blob: for featherfm/inline";
+
 export function browserPort(make: () => Worker): WorkerPort {
   let worker: Worker;
   try {
@@ -17,7 +21,7 @@ export function browserPort(make: () => Worker): WorkerPort {
     },
     onDeath(listener) {
       // A script that cannot be fetched gives an event without a message.
-      worker.onerror = (event) => listener(event.message || "its script could not be loaded");
+      worker.onerror = (event) => listener(event.message || scriptMissing);
       worker.onmessageerror = () => listener("a message could not be read");
     },
     terminate: () => worker.terminate(),

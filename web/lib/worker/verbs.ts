@@ -4,9 +4,10 @@
  */
 import type { Dataset, FoldedUser, FoldInOptions, Model, Rating } from "../types.js";
 
+/** By string names: `Symbol.dispose` cannot travel, and goes with `close`. */
 type MethodsOf<T> = {
-  [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never;
-}[keyof T];
+  [K in keyof T & string]: T[K] extends (...args: never[]) => unknown ? K : never;
+}[keyof T & string];
 
 /** Every name of `Names` must stand in the list. */
 const all =
