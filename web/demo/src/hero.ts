@@ -1,6 +1,5 @@
 /** The stopwatch at the top: how long training took, against the blink of an eye. */
 import type { App } from "./app.js";
-import type { RatingTable } from "./data/table.js";
 import type { Trained } from "./train/run.js";
 import { byId, count, h, plural, replace, seconds } from "./ui/dom.js";
 
@@ -18,13 +17,13 @@ export function mountHero(app: App): void {
       replace(what, "Training …");
       replace(where, `seconds, epoch ${Math.max(run.epoch, 1)} of ${run.settings.epochs}`);
     } else if (session?.trained != null) {
-      showResult(session.trained, session.table);
+      showResult(session.trained);
     } else if (session !== null) {
       replace(what, `Ready: ${plural(session.dataset.interactionCount, "rating")}`);
       replace(where, "press Train");
     }
   };
-  const showResult = ({ model, trainCount, origin }: Trained, { kind }: RatingTable) => {
+  const showResult = ({ model, trainCount, origin }: Trained) => {
     if (origin.by === "file") {
       showTime(0);
       replace(what, "Loaded from ", h("b", {}, origin.name), ", trained in");
@@ -33,8 +32,7 @@ export function mountHero(app: App): void {
     }
     const { epochs, elapsedMs } = model.summary;
     showTime(elapsedMs);
-    const ratings = kind === "sample" ? "synthetic ratings" : "ratings";
-    replace(what, "Trained on ", h("b", {}, count(trainCount)), ` ${ratings} in`);
+    replace(what, "Trained on ", h("b", {}, count(trainCount)), " ratings in");
     const perSecond = (trainCount * epochs.length) / elapsedMs / 1000;
     const rate = perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toFixed(1);
     replace(

@@ -22,7 +22,7 @@ export function mountKeep(app: App): KeepView {
       download(
         `featherfm-${session.table.kind}.safetensors`,
         "application/octet-stream",
-        bytes as Uint8Array<ArrayBuffer>,
+        bytes,
       );
       toast(`Saved: ${count(Math.round(bytes.length / 1024))} KB.`);
     })();
