@@ -19,11 +19,7 @@ export function mountKeep(app: App): KeepView {
       const session = app.session.value;
       if (session?.trained == null) return;
       const bytes = await session.trained.model.save();
-      download(
-        `featherfm-${session.table.kind}.safetensors`,
-        "application/octet-stream",
-        bytes,
-      );
+      download(`featherfm-${session.table.kind}.safetensors`, "application/octet-stream", bytes);
       toast(`Saved: ${count(Math.round(bytes.length / 1024))} KB.`);
     })();
   });
