@@ -2,7 +2,7 @@
 import type { Core, CoreInteractions } from "./core.js";
 import { Owned } from "./core.js";
 import { ArgumentError, show } from "./errors.js";
-import { IdMap } from "./ids.js";
+import { IdMap, isTypedArray } from "./ids.js";
 import {
   checkChoice,
   checkFinite,
@@ -39,14 +39,7 @@ export function toNumbers<T extends Float32Array | Float64Array | Uint32Array>(
     }
     return new Target(list as number[]);
   }
-  if (
-    ArrayBuffer.isView(list) &&
-    !(list instanceof DataView) &&
-    !(list instanceof BigInt64Array) &&
-    !(list instanceof BigUint64Array)
-  ) {
-    return new Target(list as unknown as ArrayLike<number>);
-  }
+  if (isTypedArray(list)) return new Target(list);
   throw new ArgumentError(
     "INVALID_ARGUMENT",
     `${name} must be an array or a typed array of numbers; got ${show(list)}`,

@@ -64,10 +64,10 @@ export function evaluate<M extends Metric>(
 
   const values: Record<string, number> = {};
   // Ids the model does not know get indices behind its own: the core takes those for average users and items.
-  const users = model.users.extendedBy(test.users);
-  const items = model.items.extendedBy(test.items);
   const same = test.users === model.users && test.items === model.items;
-  const counted = same ? test.countedBy(test.users, test.items) : test.countedBy(users, items);
+  const counted = same
+    ? test.countedBy(test.users, test.items)
+    : test.countedBy(model.users.extendedBy(test.users), model.items.extendedBy(test.items));
   try {
     if (needsRatings) {
       Object.assign(

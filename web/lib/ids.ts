@@ -5,7 +5,8 @@ import type { Id, IdArray } from "./types.js";
 /** Index of an id that the target map does not have. The core drops such entries. */
 export const dropped = 0xffffffff;
 
-function isTypedArray(value: unknown): value is ArrayLike<number> {
+/** A typed array whose elements are numbers. */
+export function isTypedArray(value: unknown): value is ArrayLike<number> {
   return (
     ArrayBuffer.isView(value) &&
     !(value instanceof DataView) &&
