@@ -141,7 +141,7 @@ class TrainerHandle {
     return result;
   }
 
-  std::unique_ptr<Trainer> trainer_;
+  std::unique_ptr<MfTrainer> trainer_;
   DataHandle data_;
   ModelHandle start_;
   std::string family_, options_text_;

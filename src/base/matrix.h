@@ -35,6 +35,14 @@ constexpr std::size_t padded(std::size_t columns) {
   return (columns + 3) / 4 * 4;
 }
 
+// Whether no value is NaN or infinite. 0 times a finite number is 0, times anything else NaN: one
+// pass without branches.
+inline bool finite(std::span<const float> values) {
+  float sum = 0;
+  for (const float value : values) sum += value * 0.0f;
+  return sum == 0;
+}
+
 class Matrix {
  public:
   Matrix() = default;

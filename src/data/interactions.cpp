@@ -40,6 +40,7 @@ void check(std::uint32_t users, std::uint32_t items, const Coordinates& input) {
   if (!input.values.empty()) require_same_size(input.values.size(), size, "ratings");
   if (!input.weights.empty()) require_same_size(input.weights.size(), size, "weights");
   if (!input.timestamps.empty()) require_same_size(input.timestamps.size(), size, "timestamps");
+  if (!input.contexts.empty()) require_same_size(input.contexts.size(), size, "contexts");
   check_indices(input.users, users, "users");
   check_indices(input.items, items, "items");
   check_finite(input.values, "ratings");
@@ -159,6 +160,10 @@ Interactions Interactions::from_coordinates(std::uint32_t users, std::uint32_t i
     result.timestamps_.reserve(write);
     for (const std::uint32_t row : rows) result.timestamps_.push_back(input.timestamps[row]);
   }
+  if (!input.contexts.empty()) {
+    result.contexts_.reserve(write);
+    for (const std::uint32_t row : rows) result.contexts_.push_back(input.contexts[row]);
+  }
   result.summarize();
   return result;
 }
@@ -189,6 +194,7 @@ Interactions Interactions::subset(std::span<const std::uint32_t> positions) cons
   result.values_ = gather(values_, ordered);
   result.weights_ = gather(weights_, ordered);
   result.timestamps_ = gather(timestamps_, ordered);
+  result.contexts_ = gather(contexts_, ordered);
   result.summarize();
   return result;
 }
@@ -211,8 +217,10 @@ Interactions Interactions::remapped(std::uint32_t users_after, std::uint32_t ite
   const auto values = gather(values_, kept);
   const auto weights = gather(weights_, kept);
   const auto timestamps = gather(timestamps_, kept);
+  const auto contexts = gather(contexts_, kept);
   return from_coordinates(users_after, items_after,
-                          {new_users, new_items, values, weights, timestamps}, Duplicates::error);
+                          {new_users, new_items, values, weights, timestamps, contexts},
+                          Duplicates::error);
 }
 
 void Interactions::summarize() {

@@ -14,6 +14,8 @@ struct Coordinates {
   std::span<const float> values;         // finite; empty: all 1
   std::span<const float> weights;        // finite, >= 0; empty: all 1
   std::span<const double> timestamps;    // finite; empty: none
+  // Row of each interaction in the tables of the context's features (data/features.h); empty: none.
+  std::span<const std::uint32_t> contexts = {};
 };
 
 // What to do with a (user, item) pair that occurs twice.
@@ -25,7 +27,7 @@ enum class Duplicates {
 
 // Immutable once built. Held by user in compressed rows (CSR): the entries of user u are the
 // positions [user_begin(u), user_begin(u + 1)), their items ascending. 12 bytes per interaction,
-// plus 4 for weights and 8 for timestamps where they are given.
+// plus 4 for weights, 8 for timestamps and 4 for contexts where they are given.
 class Interactions {
  public:
   // Errors: size_mismatch, out_of_range (an index), not_finite, out_of_range (a weight < 0),
@@ -61,6 +63,7 @@ class Interactions {
     return weights_.empty() ? 1.0f : weights_[position];
   }
   double timestamp_at(std::uint32_t position) const { return timestamps_[position]; }
+  std::uint32_t context_at(std::uint32_t position) const { return contexts_[position]; }
   // The row of the caller's lists this entry came from (the last of them, where duplicates were
   // summed).
   std::uint32_t source_row_at(std::uint32_t position) const { return source_rows_[position]; }
@@ -69,6 +72,7 @@ class Interactions {
 
   bool has_weights() const { return !weights_.empty(); }
   bool has_timestamps() const { return !timestamps_.empty(); }
+  bool has_contexts() const { return !contexts_.empty(); }
   std::span<const std::uint32_t> offsets() const { return offsets_; }
   std::span<const std::uint32_t> item_indices() const { return items_; }
 
@@ -95,7 +99,7 @@ class Interactions {
   std::vector<std::uint32_t> item_counts_;
   std::uint32_t items_count_ = 0, source_size_ = 0;
   std::vector<std::uint32_t> offsets_{0};  // users + 1
-  std::vector<std::uint32_t> items_, source_rows_;
+  std::vector<std::uint32_t> items_, source_rows_, contexts_;
   std::vector<float> values_, weights_;
   std::vector<double> timestamps_;
 };

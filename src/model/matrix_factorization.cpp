@@ -9,13 +9,6 @@
 namespace featherfm {
 namespace {
 
-// 0 times a finite number is 0, times anything else NaN: one pass without branches.
-bool finite(std::span<const float> values) {
-  float sum = 0;
-  for (const float value : values) sum += value * 0.0f;
-  return sum == 0;
-}
-
 // [factors, bias] of each row.
 Matrix tower(const Matrix& factors, const float* biases) {
   Matrix result(factors.rows(), factors.columns() + 1);
@@ -65,18 +58,6 @@ float score(const MatrixFactorization& model, std::uint32_t user, std::uint32_t 
                         model.user_factors.stride());
   }
   return result;
-}
-
-void validate_value_range(const std::optional<ValueRange>& range) {
-  if (!range) return;
-  if (!std::isfinite(range->low) || !std::isfinite(range->high)) {
-    fail(ErrorCode::not_finite, "valueRange", {"valueRange must be two finite numbers"});
-  }
-  if (range->low >= range->high || !std::isfinite(range->high - range->low)) {
-    fail(ErrorCode::out_of_range, "valueRange",
-         {"valueRange must be [lowest, highest] with lowest below highest; got [", range->low, ", ",
-          range->high, "]"});
-  }
 }
 
 MatrixFactorization popularity(const Interactions& data) {

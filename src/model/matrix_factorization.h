@@ -48,9 +48,6 @@ struct MatrixFactorization {
 // average ones.
 float score(const MatrixFactorization& model, std::uint32_t user, std::uint32_t item);
 
-// Throws Error unless the range is empty, or finite with low < high.
-void validate_value_range(const std::optional<ValueRange>& range);
-
 // The baseline that scores an item by the number of its interactions.
 MatrixFactorization popularity(const Interactions& data);
 

@@ -30,6 +30,9 @@ struct ValueRange {
   float low = 0, high = 1;
 };
 
+// Throws Error unless the range is empty, or finite with low < high.
+void validate_value_range(const std::optional<ValueRange>& range);
+
 // How a new user's vector is found from their ratings (rank/fold_in.h).
 struct FoldInRule {
   float regularization = 0,

@@ -7,12 +7,12 @@
 #include "base/error.h"
 #include "base/portable_math.h"
 #include "base/ridge.h"
-#include "train/validation.h"
+#include "train/mf_validation.h"
 
 namespace featherfm {
 namespace {
 
-class MfAls final : public Trainer {
+class MfAls final : public MfTrainer {
  public:
   MfAls(const MfOptions& options, std::shared_ptr<const Interactions> data,
         std::shared_ptr<const Interactions> validation, std::optional<MatrixFactorization> start)
@@ -121,13 +121,13 @@ class MfAls final : public Trainer {
   MatrixFactorization model_;
   ByItem by_item_;
   Ridge user_ridge_, item_ridge_;
-  Validation validation_;
+  MfValidation validation_;
   std::vector<float> penalties_, solution_;
 };
 
 }  // namespace
 
-std::unique_ptr<Trainer> make_mf_als(const MfOptions& options,
+std::unique_ptr<MfTrainer> make_mf_als(const MfOptions& options,
                                      std::shared_ptr<const Interactions> data,
                                      std::shared_ptr<const Interactions> validation,
                                      std::optional<MatrixFactorization> start) {

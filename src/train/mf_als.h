@@ -9,7 +9,6 @@
 #include "data/interactions.h"
 #include "model/matrix_factorization.h"
 #include "train/mf_options.h"
-#include "train/trainer.h"
 
 namespace featherfm {
 
@@ -17,7 +16,7 @@ namespace featherfm {
 // (biases likewise); s = 1 is the weighted-lambda regularization of the paper. The global bias
 // stays at the weighted mean. Solver: Cholesky. MfOptions::epochs counts sweeps over users and
 // items. Errors as in make_mf_sgd.
-std::unique_ptr<Trainer> make_mf_als(const MfOptions& options,
+std::unique_ptr<MfTrainer> make_mf_als(const MfOptions& options,
                                      std::shared_ptr<const Interactions> data,
                                      std::shared_ptr<const Interactions> validation,
                                      std::optional<MatrixFactorization> start = std::nullopt);

@@ -10,8 +10,11 @@
 #include "base/random.h"
 #include "data/interactions.h"
 #include "model/matrix_factorization.h"
+#include "train/trainer.h"
 
 namespace featherfm {
+
+using MfTrainer = ModelTrainer<MatrixFactorization>;
 
 struct MfOptions {
   std::uint32_t factors = 32;  // 0 to 1024

@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "base/simd.h"
 #include "train/step_rules.h"
-#include "train/validation.h"
+#include "train/mf_validation.h"
 
 namespace featherfm {
 namespace {
@@ -135,7 +135,7 @@ std::unique_ptr<BlockTrainer> make_block_trainer(const MfSgdOptions& options,
   return std::make_unique<RuleTrainer<SgdRule>>(options, model);
 }
 
-class MfSgd final : public Trainer {
+class MfSgd final : public MfTrainer {
  public:
   MfSgd(const MfSgdOptions& options, std::shared_ptr<const Interactions> data,
         std::shared_ptr<const Interactions> validation, std::optional<MatrixFactorization> start)
@@ -247,7 +247,7 @@ class MfSgd final : public Trainer {
   Random random_;
   MatrixFactorization model_;
   std::unique_ptr<BlockTrainer> blocks_;
-  Validation validation_;
+  MfValidation validation_;
   float rate_;
   Penalties penalties_;
   std::vector<Rating> ratings_;
@@ -266,7 +266,7 @@ void MfSgdOptions::validate() const {
   }
 }
 
-std::unique_ptr<Trainer> make_mf_sgd(const MfSgdOptions& options,
+std::unique_ptr<MfTrainer> make_mf_sgd(const MfSgdOptions& options,
                                      std::shared_ptr<const Interactions> data,
                                      std::shared_ptr<const Interactions> validation,
                                      std::optional<MatrixFactorization> start) {

@@ -8,7 +8,6 @@
 #include "data/interactions.h"
 #include "model/matrix_factorization.h"
 #include "train/mf_options.h"
-#include "train/trainer.h"
 
 namespace featherfm {
 
@@ -36,7 +35,7 @@ struct MfSgdOptions : MfOptions {
 // `start`: continue from these parameters (indices must mean the same users and items).
 // `validation` may be null. Errors at once: options out of range, empty data, ratings outside the
 // range of the logistic loss.
-std::unique_ptr<Trainer> make_mf_sgd(const MfSgdOptions& options,
+std::unique_ptr<MfTrainer> make_mf_sgd(const MfSgdOptions& options,
                                      std::shared_ptr<const Interactions> data,
                                      std::shared_ptr<const Interactions> validation,
                                      std::optional<MatrixFactorization> start = std::nullopt);

@@ -34,7 +34,7 @@ class Panel {
   for (std::size_t j = 0; j < n; ++j) y[j] += a * x[j];
 }
 
-class Svd final : public Trainer {
+class Svd final : public MfTrainer {
  public:
   Svd(const SvdOptions& options, std::shared_ptr<const Interactions> data)
       : options_(options), data_(std::move(data)) {
@@ -316,7 +316,7 @@ void SvdOptions::validate() const {
   validate_value_range(value_range);
 }
 
-std::unique_ptr<Trainer> make_svd(const SvdOptions& options,
+std::unique_ptr<MfTrainer> make_svd(const SvdOptions& options,
                                   std::shared_ptr<const Interactions> data) {
   options.validate();
   return std::make_unique<Svd>(options, std::move(data));

@@ -6,7 +6,7 @@
 
 #include "data/interactions.h"
 #include "model/matrix_factorization.h"
-#include "train/trainer.h"
+#include "train/mf_options.h"
 
 namespace featherfm {
 
@@ -30,7 +30,7 @@ struct SvdOptions {
 // Singular values are split evenly: users get U sqrt(S), items V sqrt(S). Users and items without
 // any rating take the fill of the global mean where theirs would be a mean of nothing. Weights are
 // not used. One epoch; step() works in pieces.
-std::unique_ptr<Trainer> make_svd(const SvdOptions& options,
+std::unique_ptr<MfTrainer> make_svd(const SvdOptions& options,
                                   std::shared_ptr<const Interactions> data);
 
 }  // namespace featherfm

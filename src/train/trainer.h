@@ -13,8 +13,6 @@
 #include <optional>
 #include <utility>
 
-#include "model/matrix_factorization.h"
-
 namespace featherfm {
 
 // Mean errors over a set of interactions, weighted by their weights.
@@ -98,10 +96,7 @@ class Trainer {
   // parameters or losses stop being finite; model() then still gives the last good epoch.
   StepReport step(double budget_milliseconds, Clock now = steady_milliseconds);
 
-  // The model of the best epoch so far by validation loss; of the last one without validation. The
-  // starting point before the first epoch is finished.
-  virtual const MatrixFactorization& model() const = 0;
-  // From 1; 0 before the first epoch is finished.
+  // The epoch whose parameters the model holds, from 1; 0 before the first epoch is finished.
   virtual std::uint32_t best_epoch() const = 0;
 
   bool stopped_early() const { return stopped_early_; }
@@ -117,6 +112,15 @@ class Trainer {
 
  private:
   Work work_;
+};
+
+// A trainer of one kind of model.
+template <class Model>
+class ModelTrainer : public Trainer {
+ public:
+  // The model of the best epoch so far by validation loss; of the last one without validation. The
+  // starting point before the first epoch is finished.
+  virtual const Model& model() const = 0;
 };
 
 }  // namespace featherfm

@@ -1,15 +1,10 @@
-// What trainers with epochs share: measuring a validation set in bounded pieces, and keeping the
-// best epoch.
+// What trainers with epochs share: the errors on a validation set, and keeping the best epoch.
 #pragma once
 
 #include <cstdint>
 #include <limits>
-#include <memory>
-#include <optional>
 
-#include "base/error.h"
-#include "data/interactions.h"
-#include "model/matrix_factorization.h"
+#include "model/towers.h"
 #include "train/trainer.h"
 
 namespace featherfm {
@@ -22,40 +17,51 @@ inline float to_unit(float value, ValueRange range) {
 // Cross-entropy of sigmoid(score) against a target in [0, 1]: log(1 + e^s) - t s.
 double cross_entropy(double score, double target);
 
-class Validation {
+// Losses over examples that come one by one. Squared error of clipped predictions under the identity
+// link, except for the loss itself; cross-entropy under the logistic one.
+class LossSums {
  public:
-  // `patience`: epochs without improvement before should_stop(); 0 for never. `data` may be null:
-  // then every epoch is the best so far.
-  Validation(std::shared_ptr<const Interactions> data, std::uint32_t patience)
-      : data_(std::move(data)), patience_(patience) {
-    if (data_ && data_->size() == 0) {
-      fail(ErrorCode::empty, "validation", {"there is no interaction to validate on"});
-    }
-  }
-
-  // Measures on, a few thousand interactions per call; true when all are measured.
-  bool measure(const MatrixFactorization& model);
-
-  // After measure() returned true: compares with the best epoch and copies the model if this one is
-  // it.
-  EpochLosses finish_epoch(std::uint32_t epoch, const MatrixFactorization& model, Losses train);
-
-  bool should_stop() const { return patience_ > 0 && epochs_since_best_ >= patience_; }
-  std::uint32_t best_epoch() const { return best_epoch_; }
-  const MatrixFactorization& best_model() const { return best_model_; }
-
-  // What model() gives before the first epoch is finished.
-  void start_from(const MatrixFactorization& model) { best_model_ = model; }
+  void add(double score, double actual, double weight, Link link, ValueRange range);
+  Losses losses() const;
 
  private:
-  std::shared_ptr<const Interactions> data_;
-  std::uint32_t patience_;
-
-  std::uint32_t next_user_ = 0;
   double loss_ = 0, squared_ = 0, absolute_ = 0, weight_ = 0;
+};
 
-  MatrixFactorization best_model_;
-  std::uint32_t best_epoch_ = 0, epochs_since_best_ = 0;
+template <class Model>
+class BestEpoch {
+ public:
+  // `patience`: epochs without improvement before should_stop(); 0 for never.
+  explicit BestEpoch(std::uint32_t patience) : patience_(patience) {}
+
+  // Compares with the best epoch and copies the model if this one is it. Without validation losses
+  // every epoch is the best so far.
+  EpochLosses finish(std::uint32_t epoch, const Model& model, Losses train,
+                     std::optional<Losses> validation) {
+    EpochLosses result{train, validation, true};
+    if (validation) result.best = validation->loss < best_loss_ || epoch_ == 0;
+    if (result.best) {
+      if (validation) best_loss_ = validation->loss;
+      model_ = model;
+      epoch_ = epoch;
+      since_ = 0;
+    } else {
+      ++since_;
+    }
+    return result;
+  }
+
+  bool should_stop() const { return patience_ > 0 && since_ >= patience_; }
+  std::uint32_t epoch() const { return epoch_; }
+  const Model& model() const { return model_; }
+
+  // What model() gives before the first epoch is finished.
+  void start_from(const Model& model) { model_ = model; }
+
+ private:
+  std::uint32_t patience_;
+  Model model_;
+  std::uint32_t epoch_ = 0, since_ = 0;
   double best_loss_ = std::numeric_limits<double>::infinity();
 };
 

@@ -37,7 +37,7 @@ class Hash {
   std::uint64_t hash_ = 0xcbf29ce484222325u;
 };
 
-std::uint64_t hash_of(Trainer& trainer) {
+std::uint64_t hash_of(MfTrainer& trainer) {
   Hash hash;
   for (const EpochLosses& epoch : run(trainer)) {
     hash.add(std::bit_cast<std::uint64_t>(epoch.train.loss));

@@ -21,7 +21,7 @@ namespace {
 struct NamedTrainer {
   std::string name;
   std::uint32_t epochs;
-  std::function<std::unique_ptr<Trainer>()> make;
+  std::function<std::unique_ptr<MfTrainer>()> make;
 };
 
 std::vector<NamedTrainer> all_trainers(const SharedSplit& split) {

@@ -1,0 +1,100 @@
+// The parameters of a factorization machine (Rendle 2010, "Factorization Machines"):
+//
+//   y(x) = constant + sum_j linear_j x_j + sum_{j < l} <factors_j, factors_l> x_j x_l
+//
+// and what follows from them. The sum over pairs costs no more than the sum over columns:
+//   sum_{j < l} <v_j, v_l> x_j x_l = 1/2 (|sum_j v_j x_j|^2 - sum_j |v_j|^2 x_j^2)
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/matrix.h"
+#include "data/design.h"
+#include "model/towers.h"
+
+namespace featherfm {
+
+struct FactorizationMachine {
+  float constant = 0;
+  std::vector<float> linear;  // columns
+  Matrix factors;             // columns x k
+  Link link = Link::identity;
+  ValueRange range;
+  FoldInRule fold_in;
+  FeatureSpace space;
+
+  FactorizationMachine() = default;
+  FactorizationMachine(std::size_t columns, std::size_t k) : linear(columns), factors(columns, k) {}
+
+  std::size_t columns() const { return linear.size(); }
+
+  bool all_finite() const;
+
+  // The serving form: P and Q the sums of x_j v_j over a user's and an item's columns, c what the
+  // columns of one side give among themselves,
+  //   user row [P, 1], item row [Q, c_item], user offset constant + c_user,
+  // so that score = offset + dot is y(x) of the pair without context. The model must have a space.
+  Towers towers() const;
+
+  // The rows of these columns under new numbers, zeros in the others.
+  FactorizationMachine translated(const std::vector<std::uint32_t>& new_columns,
+                                  std::size_t columns) const;
+};
+
+// y(x) of one row, in double and straight from the definition.
+double score(const FactorizationMachine& model, const SparseRows::Row& row);
+
+// What a row of a table adds to every example that has it:
+//   vector = sum_j v_j x_j,  constant = sum_j w_j x_j - 1/2 sum_j |v_j|^2 x_j^2
+// so that y(x) of an example with the rows r is
+//   constant + sum_r constant_r + 1/2 |sum_r vector_r|^2.
+// One more row than the table, of zeros: the row of nothing.
+struct RowSums {
+  Matrix vectors;
+  std::vector<float> constants;
+
+  RowSums(const SparseRows& table, std::size_t k)
+      : vectors(std::size_t{table.rows()} + 1, k), constants(std::size_t{table.rows()} + 1) {}
+  void compute(const FactorizationMachine& model, const SparseRows& table, std::uint32_t begin,
+               std::uint32_t end);
+};
+RowSums row_sums(const FactorizationMachine& model, const SparseRows& table);
+
+// A row of the user tower, to which further rows (features, a context) may be added.
+struct UserRow {
+  AlignedFloats row;  // [P, 1], padded as Towers::users
+  float offset = 0;
+};
+// The first `vector.size()` columns are P; adds the row `r` of `sums`.
+void add_to(UserRow& user, const RowSums& sums, std::uint32_t r);
+
+// The scores of a design in bounded pieces: tables first, then examples.
+class DesignScores {
+ public:
+  DesignScores(const FactorizationMachine& model, const Design& design);
+  // Some thousand rows or examples; true when all scores are there.
+  bool advance();
+  const std::vector<float>& scores() const { return scores_; }
+
+ private:
+  const FactorizationMachine& model_;
+  const Design& design_;
+  std::vector<RowSums> sums_;
+  std::size_t block_ = 0;
+  std::uint32_t row_ = 0;
+  std::size_t example_ = 0;
+  std::vector<float> scores_;
+  AlignedFloats total_;
+};
+std::vector<float> scores(const FactorizationMachine& model, const Design& design);
+
+// How much weight a field carries: root mean squares over its columns that are not zero.
+struct FieldStrength {
+  double linear = 0, factors = 0;  // of w_j; of |v_j|
+  std::uint32_t used = 0;          // columns with any parameter that is not 0
+};
+FieldStrength field_strength(const FactorizationMachine& model, const ColumnField& field);
+
+}  // namespace featherfm
