@@ -66,7 +66,8 @@ inline constexpr const char *user_field = "user", *item_field = "item",
 // model of plain rows.
 struct FeatureSpace {
   std::vector<ColumnField> fields;  // in order of their columns, without gaps
-  std::shared_ptr<const SparseRows> users, items;
+  std::shared_ptr<const SparseRows> users = std::make_shared<const SparseRows>();
+  std::shared_ptr<const SparseRows> items = std::make_shared<const SparseRows>();
   std::vector<double> days;      // of the field "day": number of the day of each column
   double units_per_day = 86400;  // of the timestamps
 

@@ -1,34 +1,56 @@
 // A model as a safetensors file.
 //
+// Families "mf", "svd", "popularity":
 //   user_factors [users, k]  item_factors [items, k]           F32, needed
 //   user_biases [users]  item_biases [items]  global_bias [1]  F32, zeros when missing
-//   value_range [2]            F32: lowest and highest value; unlimited when missing
-//   fold_in [3]                F32: regularization, the bias's, frequency scaling; 0.1, 0.1, 1 when
-//   missing item_fill [items]          F32, only of an SVD singular_values [k]        F32, only of
-//   an SVD seen_offsets [users + 1]  seen_items [n]                   U32, optional user_ids
-//   [bytes]  item_ids [bytes]                         U8: JSON lists of the caller's ids; 0, 1, 2
-//   ... when missing metadata: format "featherfm", format_version "1", family, link "identity" |
-//   "logistic", user_bias "true" | "false",
-//             fill "none" | "per_item" | "user_mean", options (JSON of the training options)
+//   item_fill [items]  singular_values [k]                     F32, only of an SVD
+// Family "fm":
+//   factors [columns, k]  linear [columns]  constant [1]       F32, needed
+//   user_row_offsets [users + 1]  user_row_columns [n]         U32, and item_row_...: the columns of
+//   user_row_values [n]                                        F32  every user and item
+//   days [n]                                                   F64: day number of each column of the
+//                                                              field "day"
+// All:
+//   value_range [2]        F32: lowest and highest value; unlimited when missing
+//   fold_in [3]            F32: regularization, the bias's, frequency scaling; 0.1, 0.1, 1 when
+//                          missing
+//   seen_offsets [users + 1]  seen_items [n]                   U32, optional
+//   user_ids [bytes]  item_ids [bytes]                         U8: JSON lists of the caller's ids;
+//                                                              0, 1, 2 ... when missing
+// metadata: format "featherfm", format_version "1", family, link "identity" | "logistic", user_bias
+//   "true" | "false", fill "none" | "per_item" | "user_mean", options (JSON of the training options);
+//   of an fm: fields (their number), field_0_name, field_0_side "user" | "item" | "context",
+//   field_0_columns, field_1_name ..., units_per_day, features (JSON: how values become columns)
 //
 // So a model trained elsewhere comes in with two matrices, and any safetensors reader opens ours.
 #pragma once
 
 #include <cstddef>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "data/seen_items.h"
 #include "io/safetensors.h"
+#include "model/factorization_machine.h"
 #include "model/matrix_factorization.h"
 
 namespace featherfm {
 
 struct ModelFile {
   std::string family = "mf", options = "{}";
-  MatrixFactorization model;
+  std::variant<MatrixFactorization, FactorizationMachine> model;
   SeenItems seen;
   std::string user_ids, item_ids;  // JSON; empty when missing
+  std::string features = {};       // JSON of the caller's feature encoders; empty when there are none
+
+  // Of the families "mf", "svd" and "popularity"; of the family "fm".
+  MatrixFactorization& mf() { return std::get<MatrixFactorization>(model); }
+  const MatrixFactorization& mf() const { return std::get<MatrixFactorization>(model); }
+  const FactorizationMachine& fm() const { return std::get<FactorizationMachine>(model); }
+  std::size_t users() const;
+  std::size_t items() const;
+  bool is_fm() const { return std::holds_alternative<FactorizationMachine>(model); }
 };
 
 struct SaveOptions {

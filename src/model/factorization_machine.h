@@ -62,12 +62,7 @@ struct RowSums {
 };
 RowSums row_sums(const FactorizationMachine& model, const SparseRows& table);
 
-// A row of the user tower, to which further rows (features, a context) may be added.
-struct UserRow {
-  AlignedFloats row;  // [P, 1], padded as Towers::users
-  float offset = 0;
-};
-// The first `vector.size()` columns are P; adds the row `r` of `sums`.
+// Adds what row `r` of a table stands for (features, a context) to a user.
 void add_to(UserRow& user, const RowSums& sums, std::uint32_t r);
 
 // The scores of a design in bounded pieces: tables first, then examples.

@@ -45,6 +45,14 @@ struct FoldInRule {
   std::vector<float> item_fill;  // for per_item, one value per item
 };
 
+// A score in the units of the values.
+inline float value_of(float score, Link link, ValueRange range, bool clip) {
+  if (link == Link::logistic) {
+    return range.low + (range.high - range.low) * scalar::sigmoid1(score);
+  }
+  return clip ? std::clamp(score, range.low, range.high) : score;
+}
+
 struct Towers {
   std::size_t factors = 0;  // leading columns that are latent; behind them stands the bias column
   Matrix users, items;      // users x (factors + 1), items x (factors + 1)
@@ -68,11 +76,28 @@ struct Towers {
   }
 
   float value_of(float score, bool clip) const {
-    if (link == Link::logistic) {
-      return range.low + (range.high - range.low) * scalar::sigmoid1(score);
-    }
-    return clip ? std::clamp(score, range.low, range.high) : score;
+    return featherfm::value_of(score, link, range, clip);
   }
 };
+
+// A row of a user tower made for somebody the model does not hold, with its offset.
+struct UserRow {
+  AlignedFloats row;  // users.stride() floats: the vector, then 1
+  float offset = 0;
+};
+
+// Somebody nothing is known about.
+inline UserRow average_user(const Towers& towers) {
+  UserRow user{AlignedFloats(towers.users.stride()), towers.base_offset};
+  user.row[towers.factors] = 1;
+  return user;
+}
+
+// A user of the model; one it does not know is an average one.
+inline UserRow user_row(const Towers& towers, std::uint32_t user) {
+  if (user >= towers.users.rows()) return average_user(towers);
+  const float* row = towers.users.row(user);
+  return {AlignedFloats(row, row + towers.users.stride()), towers.user_offsets[user]};
+}
 
 }  // namespace featherfm

@@ -10,11 +10,11 @@
 
 namespace featherfm {
 
-AlignedFloats FoldedUser::tower_row(const Towers& towers) const {
-  AlignedFloats row(towers.users.stride());
-  std::copy(vector.begin(), vector.end(), row.begin());
-  row[towers.factors] = 1;
-  return row;
+UserRow FoldedUser::tower_row(const Towers& towers) const {
+  UserRow user = average_user(towers);
+  std::copy(vector.begin(), vector.end(), user.row.begin());
+  user.offset += bias;
+  return user;
 }
 
 FoldIn::FoldIn(const Towers& towers)
@@ -37,9 +37,9 @@ std::span<const float> FoldIn::factors_of(std::uint32_t item) const {
   return towers_.items.columns_of(item).first(towers_.factors);
 }
 
-// The average user's score: global and item bias.
+// For the average user: global and item bias.
 float FoldIn::base_score(std::uint32_t item) const {
-  return filled_ ? 0 : towers_.base_offset + towers_.items.row(item)[towers_.factors];
+  return filled_ ? 0 : towers_.score(start_.row.data(), start_.offset, item);
 }
 
 // <z_item, x> with z = [q, 1] where there is a user bias.
@@ -172,25 +172,30 @@ void FoldIn::require_finite_solution() const {
   fail(ErrorCode::out_of_range, "ratings", {"ratings or weights are too large to be solved for"});
 }
 
-FoldedUser FoldIn::fold(const GivenRatings& given, std::optional<float> regularization) {
+FoldedUser FoldIn::fold(const GivenRatings& given, const UserRow& start,
+                        std::optional<float> regularization) {
   check(given, regularization);
+  start_ = start;
   gather(given, regularization);
   ridge_.factorize(penalties_);
   ridge_.solve(solution_);
   FoldedUser user;
   user.vector.assign(solution_.begin(),
                      solution_.begin() + static_cast<std::ptrdiff_t>(towers_.factors));
-  if (with_bias_) user.bias = solution_[towers_.factors];
+  for (std::size_t f = 0; f < towers_.factors; ++f) user.vector[f] += start.row[f];
+  user.bias = start.offset - towers_.base_offset;
+  if (with_bias_) user.bias += solution_[towers_.factors];
   require_finite_solution();
   return user;
 }
 
-ScoreParts FoldIn::explain(const GivenRatings& given, std::uint32_t item,
+ScoreParts FoldIn::explain(const GivenRatings& given, std::uint32_t item, const UserRow& start,
                            std::optional<float> regularization) {
   if (item >= towers_.items.rows()) {
     fail(ErrorCode::out_of_range, "item", {"item is not known to the model"});
   }
   check(given, regularization);
+  start_ = start;
   gather(given, regularization);
   ridge_.factorize(penalties_);
   ridge_.solve(solution_);

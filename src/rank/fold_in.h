@@ -23,10 +23,10 @@ struct GivenRatings {
 
 struct FoldedUser {
   std::vector<float> vector;  // factors
-  float bias = 0;
+  float bias = 0;             // on top of Towers::base_offset
 
   // As a row of the user tower.
-  AlignedFloats tower_row(const Towers& towers) const;
+  UserRow tower_row(const Towers& towers) const;
 };
 
 // score = base + sum of contributions, one for each rating given, in their order; in the units of
@@ -47,12 +47,22 @@ class FoldIn {
   // are not used). No ratings: the average user. Errors: size_mismatch, out_of_range (item, weight,
   // regularization), not_finite, duplicate; out_of_range for a value outside the range of the
   // logistic link.
-  FoldedUser fold(const GivenRatings& given, std::optional<float> regularization = std::nullopt);
+  // `start`: what is known of the user besides the ratings; the penalties hold for the distance from
+  // there. Without it the average user.
+  FoldedUser fold(const GivenRatings& given, const UserRow& start,
+                  std::optional<float> regularization = std::nullopt);
+  FoldedUser fold(const GivenRatings& given, std::optional<float> regularization = std::nullopt) {
+    return fold(given, average_user(towers_), regularization);
+  }
 
   // How each rating moved the score of `item`: the solution is linear in the ratings, x = A^-1
   // sum_j z_j t_j, so score = base + sum_j t_j <z_item, A^-1 z_j>.
-  ScoreParts explain(const GivenRatings& given, std::uint32_t item,
+  ScoreParts explain(const GivenRatings& given, std::uint32_t item, const UserRow& start,
                      std::optional<float> regularization = std::nullopt);
+  ScoreParts explain(const GivenRatings& given, std::uint32_t item,
+                     std::optional<float> regularization = std::nullopt) {
+    return explain(given, item, average_user(towers_), regularization);
+  }
 
  private:
   void check(const GivenRatings& given, std::optional<float> regularization) const;
@@ -63,7 +73,7 @@ class FoldIn {
   void add_rows(const GivenRatings& given);
   std::span<const float> factors_of(std::uint32_t item) const;
   void require_finite_solution() const;
-  float base_score(std::uint32_t item) const;
+  float base_score(std::uint32_t item) const;  // of the start
   float with_rows_of(std::uint32_t item, std::span<const float> x) const;
 
   const Towers& towers_;
@@ -71,6 +81,7 @@ class FoldIn {
   bool filled_, with_bias_;
   Ridge ridge_;
   Ridge all_items_;  // for filled matrices: every item with its fill as the target
+  UserRow start_;
   std::vector<float> penalties_, targets_, weights_, solution_;
 };
 

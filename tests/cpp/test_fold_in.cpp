@@ -303,7 +303,7 @@ TEST_CASE("a folded-in user ranks as a row of the user tower") {
   FoldIn fold_in(towers);
   const Given given{{4, 7, 9}, {5, 1, 4}, {}};
   const FoldedUser user = fold_in.fold(given.view());
-  const AlignedFloats row = user.tower_row(towers);
+  const AlignedFloats row = user.tower_row(towers).row;
   REQUIRE(row.size() == towers.users.stride());
   CHECK(row[6] == 1);
   for (std::uint32_t item = 0; item < 40; ++item) {
@@ -330,7 +330,8 @@ TEST_CASE(
       const std::uint32_t item = random.below(30);
       const ScoreParts parts = fold_in.explain(given.view(), item);
       const auto score_for = [&](const FoldedUser& whom) {
-        return towers.score(whom.tower_row(towers).data(), towers.base_offset + whom.bias, item);
+        const UserRow row = whom.tower_row(towers);
+        return towers.score(row.row.data(), row.offset, item);
       };
       REQUIRE(parts.contributions.size() == given.items.size());
       double sum = parts.base;

@@ -99,17 +99,17 @@ void check_same(const ModelFile& a, const ModelFile& b) {
   CHECK(a.item_ids == b.item_ids);
   CHECK(a.seen.offsets == b.seen.offsets);
   CHECK(a.seen.items == b.seen.items);
-  CHECK(parameters(a.model) == parameters(b.model));
-  CHECK(a.model.factors() == b.model.factors());
-  CHECK(a.model.link == b.model.link);
-  CHECK(a.model.range.low == b.model.range.low);
-  CHECK(a.model.range.high == b.model.range.high);
-  CHECK(a.model.fold_in.regularization == b.model.fold_in.regularization);
-  CHECK(a.model.fold_in.bias_regularization == b.model.fold_in.bias_regularization);
-  CHECK(a.model.fold_in.frequency_scaling == b.model.fold_in.frequency_scaling);
-  CHECK(a.model.fold_in.user_bias == b.model.fold_in.user_bias);
-  CHECK(a.model.fold_in.fill == b.model.fold_in.fill);
-  CHECK(a.model.fold_in.item_fill == b.model.fold_in.item_fill);
+  CHECK(parameters(a.mf()) == parameters(b.mf()));
+  CHECK(a.mf().factors() == b.mf().factors());
+  CHECK(a.mf().link == b.mf().link);
+  CHECK(a.mf().range.low == b.mf().range.low);
+  CHECK(a.mf().range.high == b.mf().range.high);
+  CHECK(a.mf().fold_in.regularization == b.mf().fold_in.regularization);
+  CHECK(a.mf().fold_in.bias_regularization == b.mf().fold_in.bias_regularization);
+  CHECK(a.mf().fold_in.frequency_scaling == b.mf().fold_in.frequency_scaling);
+  CHECK(a.mf().fold_in.user_bias == b.mf().fold_in.user_bias);
+  CHECK(a.mf().fold_in.fill == b.mf().fold_in.fill);
+  CHECK(a.mf().fold_in.item_fill == b.mf().fold_in.item_fill);
 }
 
 std::vector<std::byte> written(const ModelFile& file) {
@@ -139,8 +139,8 @@ TEST_CASE("a model is read back as it was written, bit for bit") {
 
 TEST_CASE("a logistic model keeps its link and its rule for new users") {
   ModelFile file = full_model();
-  file.model.link = Link::logistic;
-  file.model.fold_in.user_bias = false;
+  file.mf().link = Link::logistic;
+  file.mf().fold_in.user_bias = false;
   check_same(file, written_and_read(file));
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("popularity, a model without factors, can be kept") {
 TEST_CASE("a model of nobody and nothing can be kept") {
   ModelFile file;
   file.model = MatrixFactorization(0, 0, 0);
-  CHECK(written_and_read(file).model.users() == 0);
+  CHECK(written_and_read(file).mf().users() == 0);
 }
 
 TEST_CASE("ids are written as given with the call, and the seen items may be left out") {
@@ -172,7 +172,7 @@ TEST_CASE("ids are written as given with the call, and the seen items may be lef
   CHECK(read.user_ids == R"(["new"])");
   CHECK(read.item_ids.empty());
   CHECK(read.seen.items.empty());
-  CHECK(parameters(read.model) == parameters(file.model));
+  CHECK(parameters(read.mf()) == parameters(file.mf()));
 }
 
 TEST_CASE("two matrices are enough for a model") {
@@ -181,7 +181,7 @@ TEST_CASE("two matrices are enough for a model") {
   CHECK(file.options == "{}");
   CHECK(file.user_ids.empty());
   CHECK(file.seen.offsets == Indices{0});
-  const MatrixFactorization& model = file.model;
+  const MatrixFactorization& model = file.mf();
   CHECK(model.users() == 3);
   CHECK(model.items() == 2);
   CHECK(model.factors() == 2);
@@ -374,12 +374,12 @@ TEST_CASE("random damage to a model file never does more than being refused") {
     try {
       const ModelFile read = read_model(damaged);
       ++accepted;
-      REQUIRE(read.model.all_finite());
-      const Towers towers = read.model.towers();
-      REQUIRE(towers.users.rows() == read.model.users());
+      REQUIRE(read.mf().all_finite());
+      const Towers towers = read.mf().towers();
+      REQUIRE(towers.users.rows() == read.mf().users());
       const std::uint32_t items[] = {0};
-      const float values[] = {std::clamp(3.0f, read.model.range.low, read.model.range.high)};
-      if (read.model.items() > 0) FoldIn(towers).fold({items, values, {}});
+      const float values[] = {std::clamp(3.0f, read.mf().range.low, read.mf().range.high)};
+      if (read.mf().items() > 0) FoldIn(towers).fold({items, values, {}});
     } catch (const Error& error) {
       REQUIRE(error.code() == ErrorCode::malformed_file);
     }
