@@ -2,6 +2,7 @@
 #include <emscripten/bind.h>
 
 #include <memory>
+#include <numeric>
 #include <string>
 
 #include "arrays.h"
@@ -25,12 +26,15 @@ Handle make_interactions(const val& options, const val& users, const val& items,
     const auto user_list = from_js<std::uint32_t>(users), item_list = from_js<std::uint32_t>(items);
     const auto values = from_js<float>(ratings), weight_list = from_js<float>(weights);
     const auto times = from_js<double>(timestamps);
+    // Row k of the context's tables belongs to interaction k.
+    std::vector<std::uint32_t> contexts(given.flag("hasContext") ? user_list.size() : 0);
+    std::iota(contexts.begin(), contexts.end(), 0u);
     const auto duplicates = choice<Duplicates>(
         given.text("duplicates"), "duplicates",
         {{"last", Duplicates::keep_last}, {"sum", Duplicates::sum}, {"error", Duplicates::error}});
-    return hold(Interactions::from_coordinates(given.index("users"), given.index("items"),
-                                               {user_list, item_list, values, weight_list, times},
-                                               duplicates));
+    return hold(Interactions::from_coordinates(
+        given.index("users"), given.index("items"),
+        {user_list, item_list, values, weight_list, times, contexts}, duplicates));
   });
 }
 

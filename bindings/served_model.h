@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "data/seen_items.h"
 #include "io/model_file.h"
@@ -16,7 +17,9 @@ namespace featherfm::bindings {
 class ServedModel {
  public:
   explicit ServedModel(ModelFile content)
-      : file(std::move(content)), towers(file.model.towers()), ranker(towers) {}
+      : file(std::move(content)),
+        towers(std::visit([](const auto& model) { return model.towers(); }, file.model)),
+        ranker(towers) {}
   ServedModel(const ServedModel&) = delete;
   ServedModel& operator=(const ServedModel&) = delete;
 

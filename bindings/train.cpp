@@ -6,8 +6,11 @@
 #include <string>
 
 #include "arrays.h"
+#include "features.h"
 #include "guard.h"
 #include "served_model.h"
+#include "train/fm_als.h"
+#include "train/fm_sgd.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
@@ -80,30 +83,142 @@ SvdOptions read_svd(const Options& given) {
   return options;
 }
 
+FmSolver fm_solver(const std::string& name) {
+  return choice<FmSolver>(name, "solver",
+                          {{"sgd", FmSolver::sgd},
+                           {"adagrad", FmSolver::adagrad},
+                           {"adam", FmSolver::adam},
+                           {"ftrl", FmSolver::ftrl},
+                           {"sgda", FmSolver::sgda}});
+}
+
+void read_fm_common(const Options& given, FmOptions& options) {
+  const Options terms = given.part("terms"), regularization = given.part("regularization");
+  options.task =
+      choice<Task>(given.text("task"), "task",
+                   {{"regression", Task::regression}, {"classification", Task::classification}});
+  options.factors = given.index("factors");
+  options.constant = terms.flag("constant");
+  options.linear = terms.flag("linear");
+  options.constant_regularization = regularization.real("constant");
+  options.linear_regularization = regularization.real("linear");
+  options.factor_regularization = regularization.real("factors");
+  // [{field, linear, factors}]
+  const val fields = regularization.raw("fields");
+  const auto count = fields["length"].as<std::uint32_t>();
+  for (std::uint32_t g = 0; g < count; ++g) {
+    const Options field(fields[g]);
+    options.field_penalties.push_back(
+        {field.text("field"), field.real("linear"), field.real("factors")});
+  }
+  options.frequency_scaling = given.real("frequencyScaling");
+  options.initial_scale = given.real("initialScale");
+  options.value_range = value_range(given);
+  options.epochs = given.index("epochs");
+  options.patience = given.index("patience");
+  options.seed = given.seed();
+}
+
+FmSgdOptions read_fm_sgd(const Options& given) {
+  FmSgdOptions options;
+  read_fm_common(given, options);
+  options.solver = fm_solver(given.text("solver"));
+  options.learning_rate = given.real("learningRate");
+  options.learning_rate_decay = given.real("learningRateDecay");
+  if (options.solver == FmSolver::adam) {
+    options.batch_size = given.index("batchSize");
+    options.beta1 = given.real("beta1");
+    options.beta2 = given.real("beta2");
+  }
+  if (options.solver == FmSolver::ftrl) {
+    options.l1 = given.real("l1");
+    options.ftrl_beta = given.real("ftrlBeta");
+  }
+  return options;
+}
+
+DerivedColumns read_derived(const Options& given) {
+  const Options identity = given.part("identity"), derived = given.part("derived");
+  DerivedColumns columns;
+  columns.user = identity.flag("user");
+  columns.item = identity.flag("item");
+  columns.user_items = derived.flag("userItems");
+  columns.item_users = derived.flag("itemUsers");
+  columns.day = derived.flag("day");
+  columns.units_per_day = derived.number("unitsPerDay");
+  return columns;
+}
+
+std::unique_ptr<FmTrainer> make_fm_trainer(const Options& given, FmData data,
+                                           const ModelHandle& start) {
+  const FactorizationMachine* from = start ? &start->file.fm() : nullptr;
+  if (given.text("solver") == "als") {
+    FmOptions options;
+    read_fm_common(given, options);
+    return make_fm_als(options, std::move(data), from);
+  }
+  return make_fm_sgd(read_fm_sgd(given), std::move(data), from);
+}
+
 // A trainer, and what its model will need for serving.
 class TrainerHandle {
  public:
+  // Of matrix factorization.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start)
-      : data_(data), start_(start), options_text_(options_text) {
+      : options_text_(options_text), seen_(seen_by(data, start)) {
     const Options given(options);
     family_ = given.text("model");
     std::optional<MatrixFactorization> from;
-    if (start) from = start->file.model;
+    if (start) from = start->file.mf();
     if (family_ == "svd") {
-      trainer_ = make_svd(read_svd(given), data);
+      mf_ = make_svd(read_svd(given), data);
     } else if (given.text("optimizer") == "als") {
       MfOptions als;
       read_common(given, als);
-      trainer_ = make_mf_als(als, data, validation, std::move(from));
+      mf_ = make_mf_als(als, data, validation, std::move(from));
     } else {
-      trainer_ = make_mf_sgd(read_sgd(given), data, validation, std::move(from));
+      mf_ = make_mf_sgd(read_sgd(given), data, validation, std::move(from));
     }
+  }
+
+  // Of a factorization machine over users and items; `description` is {features,
+  // validationFeatures | null, encoders}.
+  TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
+                const DataHandle& validation, const ModelHandle& start, const Options& description)
+      : family_("fm"),
+        options_text_(options_text),
+        encoders_(description.text("encoders")),
+        seen_(seen_by(data, start)) {
+    const Options given(options);
+    const auto features = features_from_js(description.raw("features"));
+    FmData examples;
+    examples.space = make_feature_space(*data, seen_, features, read_derived(given),
+                                        start ? &start->file.fm().space : nullptr);
+    examples.train = std::make_shared<Design>(make_design(examples.space, *data, features));
+    if (validation) {
+      examples.validation = std::make_shared<Design>(make_design(
+          examples.space, *validation, features_from_js(description.raw("validationFeatures"))));
+    }
+    fm_ = make_fm_trainer(given, std::move(examples), start);
+  }
+
+  // Of a factorization machine over plain rows.
+  TrainerHandle(const val& options, const std::string& options_text, const RowSet& rows,
+                const RowsHandle& validation, const ModelHandle& start)
+      : family_("fm"), options_text_(options_text) {
+    FmData examples;
+    examples.space.fields = rows.fields;
+    examples.train = std::make_shared<Design>(make_design(rows, rows.columns()));
+    if (validation) {
+      examples.validation = std::make_shared<Design>(make_design(*validation, rows.columns()));
+    }
+    fm_ = make_fm_trainer(Options(options), std::move(examples), start);
   }
 
   val step(double budget_milliseconds) {
     return guarded([&] {
-      const StepReport report = trainer_->step(budget_milliseconds, emscripten_get_now);
+      const StepReport report = trainer().step(budget_milliseconds, emscripten_get_now);
       val result = val::object();
       set(result, "done", report.done);
       set(result, "epoch", double(report.epoch));
@@ -116,14 +231,32 @@ class TrainerHandle {
 
   ModelHandle model() const {
     return guarded([&] {
-      SeenItems seen(*data_);
-      if (start_) seen = SeenItems::joined(start_->file.seen, seen);
-      return std::make_shared<ServedModel>(
-          ModelFile{family_, options_text_, trainer_->model(), std::move(seen), "", ""});
+      ModelFile file{family_, options_text_, {}, seen_, "", "", encoders_};
+      if (mf_) {
+        file.model = mf_->model();
+      } else {
+        file.model = fm_->model();
+      }
+      return std::make_shared<ServedModel>(std::move(file));
     });
   }
-  std::uint32_t best_epoch() const { return trainer_->best_epoch(); }
-  bool stopped_early() const { return trainer_->stopped_early(); }
+  std::uint32_t best_epoch() const { return trainer().best_epoch(); }
+  bool stopped_early() const { return trainer().stopped_early(); }
+  // [{field, linear, factors}] where training chooses the penalties itself; else empty.
+  val learned_penalties() const {
+    return guarded([&] {
+      val result = val::array();
+      if (!fm_) return result;
+      for (const FieldPenalty& penalty : fm_->learned_penalties()) {
+        val entry = val::object();
+        set(entry, "field", val(penalty.field));
+        set(entry, "linear", double{penalty.linear});
+        set(entry, "factors", double{penalty.factors});
+        result.call<void>("push", entry);
+      }
+      return result;
+    });
+  }
 
  private:
   static val losses_to_js(const EpochLosses& losses) {
@@ -141,18 +274,41 @@ class TrainerHandle {
     return result;
   }
 
-  std::unique_ptr<MfTrainer> trainer_;
-  DataHandle data_;
-  ModelHandle start_;
-  std::string family_, options_text_;
+  static SeenItems seen_by(const DataHandle& data, const ModelHandle& start) {
+    const SeenItems seen(*data);
+    return start ? SeenItems::joined(start->file.seen, seen) : seen;
+  }
+
+  Trainer& trainer() const {
+    if (mf_) return *mf_;
+    return *fm_;
+  }
+
+  std::unique_ptr<MfTrainer> mf_;  // one of the two
+  std::unique_ptr<FmTrainer> fm_;
+  std::string family_, options_text_, encoders_;
+  SeenItems seen_;
 };
 
-// `validation` and `start` may be null; `optionsText` is kept with the model.
+// `validation`, `start` and `description` (of the features; not null for the model "fm") may be
+// null; `optionsText` is kept with the model.
 std::shared_ptr<TrainerHandle> make_trainer(const val& options, const std::string& options_text,
                                             const DataHandle& data, const DataHandle& validation,
-                                            const ModelHandle& start) {
+                                            const ModelHandle& start, const val& description) {
   return guarded([&] {
-    return std::make_shared<TrainerHandle>(options, options_text, data, validation, start);
+    if (missing(description)) {
+      return std::make_shared<TrainerHandle>(options, options_text, data, validation, start);
+    }
+    return std::make_shared<TrainerHandle>(options, options_text, data, validation, start,
+                                           Options(description));
+  });
+}
+
+std::shared_ptr<TrainerHandle> make_row_trainer(const val& options, const std::string& options_text,
+                                                const RowSet& rows, const RowsHandle& validation,
+                                                const ModelHandle& start) {
+  return guarded([&] {
+    return std::make_shared<TrainerHandle>(options, options_text, rows, validation, start);
   });
 }
 
@@ -172,8 +328,11 @@ EMSCRIPTEN_BINDINGS(train) {
       .property("bestEpoch", &TrainerHandle::best_epoch)
       .property("stoppedEarly", &TrainerHandle::stopped_early)
       .function("step(budgetMilliseconds)", &TrainerHandle::step)
+      .function("learnedPenalties()", &TrainerHandle::learned_penalties)
       .function("model()", &TrainerHandle::model);
-  function("makeTrainer(options, optionsText, data, validation, start)", &make_trainer);
+  function("makeTrainer(options, optionsText, data, validation, start, description)",
+           &make_trainer);
+  function("makeRowTrainer(options, optionsText, rows, validation, start)", &make_row_trainer);
   function("trainPopularity(data, optionsText)", &train_popularity);
 }
 

@@ -18,7 +18,8 @@ class SideRows {
       if (field.name == (side == Side::user ? user_field : item_field)) identity_ = &field;
       if (field.name == (side == Side::user ? user_items_field : item_users_field)) set_ = &field;
       for (const FeatureField& feature : features) {
-        if (feature.name == field.name && feature.side == side) given_.push_back({&field, &feature});
+        if (feature.name == field.name && feature.side == side)
+          given_.push_back({&field, &feature});
       }
     }
     if (side == Side::context) identity_ = set_ = nullptr;
@@ -101,8 +102,25 @@ void add_days(std::vector<double>& days, const Interactions& data, double units_
   all.erase(std::unique(all.begin(), all.end()), all.end());
   std::vector<double> known = days;
   std::sort(known.begin(), known.end());
-  std::set_difference(all.begin(), all.end(), known.begin(), known.end(),
-                      std::back_inserter(days));
+  std::set_difference(all.begin(), all.end(), known.begin(), known.end(), std::back_inserter(days));
+}
+
+// The field with the rows that an earlier space has where the field's own are empty.
+FeatureField filled_up(const FeatureField& feature, const FeatureSpace& earlier) {
+  const ColumnField* field = earlier.find(feature.name);
+  const SparseRows& known = feature.side == Side::user ? *earlier.users : *earlier.items;
+  if (!field || field->side != feature.side || feature.side == Side::context) return feature;
+  FeatureField result{feature.name, feature.side, feature.columns, {}};
+  for (std::uint32_t r = 0; r < std::max(feature.rows.rows(), known.rows()); ++r) {
+    const SparseRows::Row own = feature.rows.row(r), before = known.row(r);
+    for (std::size_t k = 0; k < own.size(); ++k) result.rows.add(own.columns[k], own.values[k]);
+    for (std::size_t k = 0; k < before.size() && own.size() == 0; ++k) {
+      const std::uint32_t column = before.columns[k] - field->begin;  // wraps around below begin
+      if (column < field->columns) result.rows.add(column, before.values[k]);
+    }
+    result.rows.end_row();
+  }
+  return result;
 }
 
 std::shared_ptr<const SparseRows> shared(SparseRows table) {
@@ -188,7 +206,11 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
 
   SeenItems met = seen;
   make_unique(met);
-  const SideRows user_rows(space, Side::user, features), item_rows(space, Side::item, features);
+  std::vector<FeatureField> all(features.begin(), features.end());
+  if (earlier) {
+    for (FeatureField& feature : all) feature = filled_up(feature, *earlier);
+  }
+  const SideRows user_rows(space, Side::user, all), item_rows(space, Side::item, all);
   SparseRows users, items;
   for (std::uint32_t u = 0; u < data.users(); ++u) user_rows.add_row(users, u, u, met.of(u));
   if (derived.item_users) met = transposed(met, data.items());
@@ -244,12 +266,15 @@ Design make_design(const FeatureSpace& space, const Interactions& data,
 
 SparseRows describe(const FeatureSpace& space, Side side, std::span<const FeatureField> features,
                     std::span<const std::uint32_t> seen) {
+  std::uint32_t count = 1;
   for (const FeatureField& feature : features) {
     validate(feature.rows, feature.columns, feature.name);
+    count = std::max(count, feature.rows.rows());
   }
-  SparseRows row;
-  SideRows(space, side, features).add_row(row, 0, no_column, seen);
-  return row;
+  const SideRows rows(space, side, features);
+  SparseRows table;
+  for (std::uint32_t r = 0; r < count; ++r) rows.add_row(table, r, no_column, seen);
+  return table;
 }
 
 std::vector<std::uint32_t> column_translation(const FeatureSpace& from, const FeatureSpace& to) {

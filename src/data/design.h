@@ -1,8 +1,8 @@
-// What a factorization machine is trained on and predicts: rows of real-valued columns in relational
-// form (Rendle 2013, "Scaling Factorization Machines to Relational Data"). The row of an interaction
-// is the user's row, the item's row and the context's rows side by side; each of these stands in a
-// table once, and the interaction only names it. What the tables hold, be it everything a user has
-// rated, then costs as much as the tables, not as much as tables times interactions.
+// What a factorization machine is trained on and predicts: rows of real-valued columns in
+// relational form (Rendle 2013, "Scaling Factorization Machines to Relational Data"). The row of an
+// interaction is the user's row, the item's row and the context's rows side by side; each of these
+// stands in a table once, and the interaction only names it. What the tables hold, be it everything
+// a user has rated, then costs as much as the tables, not as much as tables times interactions.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +53,7 @@ struct DerivedColumns {
   // Sets from the training interactions, as in SVD++ (Koren 2008) and its mirror image: the items a
   // user has met, the users who have met an item. Each entry is 1 / sqrt(size of the set).
   bool user_items = false, item_users = false;
-  bool day = false;             // day of the interaction, a category
+  bool day = false;              // day of the interaction, a category
   double units_per_day = 86400;  // of the timestamps; 86,400 for seconds
 };
 
@@ -78,10 +78,11 @@ struct FeatureSpace {
 };
 
 // Lays out the columns of a model and fills the tables of its users and items. `seen` is who met
-// what in training, `data` the training interactions (for the days). Rows of user fields are counted
-// as `data` counts users, those of items likewise; missing rows are empty. `earlier`, where training
-// is continued, must have the same fields; its days keep their order. Errors: invalid_argument,
-// and those of validate().
+// what in training, `data` the training interactions (for the days). Rows of user fields are
+// counted as `data` counts users, those of items likewise; missing rows are empty. `earlier`, where
+// training is continued, must have the same fields; its days keep their order, and what it knows of
+// a user or item stands where `features` say nothing. Errors: invalid_argument, and those of
+// validate().
 FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
                                 std::span<const FeatureField> features,
                                 const DerivedColumns& derived, const FeatureSpace* earlier);
@@ -92,7 +93,7 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
 Design make_design(const FeatureSpace& space, const Interactions& data,
                    std::span<const FeatureField> features);
 
-// The row that `features` (one row each) make up in the space, for somebody or something new.
+// The rows that `features` make up in the space, for somebody or something new; at least one.
 // `seen`: for a user, the items met; they fill the field "user-items".
 SparseRows describe(const FeatureSpace& space, Side side, std::span<const FeatureField> features,
                     std::span<const std::uint32_t> seen);

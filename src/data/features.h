@@ -1,5 +1,5 @@
-// Features: real-valued columns, most of them zero, grouped in fields. A field belongs to the users,
-// to the items or to the context of an interaction.
+// Features: real-valued columns, most of them zero, grouped in fields. A field belongs to the
+// users, to the items or to the context of an interaction.
 #pragma once
 
 #include <cstdint>

@@ -11,8 +11,8 @@
 namespace featherfm {
 namespace {
 
-Positions all_positions(const Interactions& data) {
-  Positions positions(data.size());
+Positions all_positions(std::uint32_t size) {
+  Positions positions(size);
   std::iota(positions.begin(), positions.end(), 0u);
   return positions;
 }
@@ -55,12 +55,12 @@ void keep_latest(const Interactions& data, Positions& positions, std::size_t cou
 }
 
 // In ascending order; each at most once.
-Positions ascending(const Interactions& data, const Positions& positions) {
-  std::vector<char> chosen(data.size());
+Positions ascending(std::uint32_t size, const Positions& positions) {
+  std::vector<char> chosen(size);
   for (const std::uint32_t position : positions) chosen[position] = 1;
   Positions result;
   result.reserve(positions.size());
-  for (std::uint32_t position = 0; position < data.size(); ++position) {
+  for (std::uint32_t position = 0; position < size; ++position) {
     if (chosen[position]) result.push_back(position);
   }
   return result;
@@ -69,11 +69,15 @@ Positions ascending(const Interactions& data, const Positions& positions) {
 }  // namespace
 
 Positions random_test(const Interactions& data, double test_fraction, std::uint64_t seed) {
+  return random_rows(data.size(), test_fraction, seed);
+}
+
+Positions random_rows(std::uint32_t size, double test_fraction, std::uint64_t seed) {
   require_range(test_fraction, 0.0, 1.0, "testFraction");
-  Positions test = all_positions(data);
+  Positions test = all_positions(size);
   Random random(seed);
   draw(test, share_of(test.size(), test_fraction), random);
-  return ascending(data, test);
+  return ascending(size, test);
 }
 
 Positions user_random_test(const Interactions& data, double test_fraction, std::uint64_t seed) {
@@ -87,7 +91,7 @@ Positions user_random_test(const Interactions& data, double test_fraction, std::
     draw(own, std::min(share_of(own.size(), test_fraction), own.size() - 1), random);
     test.insert(test.end(), own.begin(), own.end());
   }
-  return ascending(data, test);
+  return ascending(data.size(), test);
 }
 
 Positions leave_last_out_test(const Interactions& data, std::uint32_t count) {
@@ -100,15 +104,15 @@ Positions leave_last_out_test(const Interactions& data, std::uint32_t count) {
     keep_latest(data, own, count);
     test.insert(test.end(), own.begin(), own.end());
   }
-  return ascending(data, test);
+  return ascending(data.size(), test);
 }
 
 Positions time_test(const Interactions& data, double test_fraction) {
   require_range(test_fraction, 0.0, 1.0, "testFraction");
   require_timestamps(data);
-  Positions test = all_positions(data);
+  Positions test = all_positions(data.size());
   keep_latest(data, test, share_of(test.size(), test_fraction));
-  return ascending(data, test);
+  return ascending(data.size(), test);
 }
 
 Positions rows_test(const Interactions& data, std::span<const std::uint32_t> rows) {

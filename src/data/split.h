@@ -16,6 +16,9 @@ using Positions = std::vector<std::uint32_t>;
 // A random share of all interactions: round(test_fraction * size), test_fraction in [0, 1].
 Positions random_test(const Interactions& data, double test_fraction, std::uint64_t seed);
 
+// The same for `size` plain rows.
+Positions random_rows(std::uint32_t size, double test_fraction, std::uint64_t seed);
+
 // A random share of each user's interactions, rounded to the nearest; at least one of each user's
 // stays in training.
 Positions user_random_test(const Interactions& data, double test_fraction, std::uint64_t seed);

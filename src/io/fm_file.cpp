@@ -45,8 +45,8 @@ std::shared_ptr<const SparseRows> read_rows(const TensorReader& reader, const st
 void write_fm(TensorWriter& writer, const FactorizationMachine& model) {
   const FeatureSpace& space = model.space;
   if (space.fields.size() > most_fields) {
-    fail(ErrorCode::out_of_range, "fields", {"a model of more than ", most_fields,
-                                             " fields cannot be saved"});
+    fail(ErrorCode::out_of_range, "fields",
+         {"a model of more than ", most_fields, " fields cannot be saved"});
   }
   writer.add_text("fields", joined({space.fields.size()}));
   for (std::uint32_t g = 0; g < space.fields.size(); ++g) {
@@ -97,6 +97,7 @@ FactorizationMachine read_fm(const TensorReader& reader) {
   model.space.items = read_rows(reader, "item", static_cast<std::uint32_t>(columns));
   model.space.days = reader.list<double>("days", "F64").value_or(std::vector<double>{});
   model.space.units_per_day = reader.number("units_per_day");
+  model.fold_in.own_parameters = model.space.find(user_field) != nullptr;
   const ColumnField* day = model.space.find(day_field);
   const std::size_t days = day && day->side == Side::context ? day->columns : 0;
   if (model.space.days.size() != days || model.space.units_per_day == 0) {

@@ -6,9 +6,9 @@
 //   item_fill [items]  singular_values [k]                     F32, only of an SVD
 // Family "fm":
 //   factors [columns, k]  linear [columns]  constant [1]       F32, needed
-//   user_row_offsets [users + 1]  user_row_columns [n]         U32, and item_row_...: the columns of
-//   user_row_values [n]                                        F32  every user and item
-//   days [n]                                                   F64: day number of each column of the
+//   user_row_offsets [users + 1]  user_row_columns [n]         U32, and item_row_...: the columns
+//   of user_row_values [n]                                        F32  every user and item days [n]
+//   F64: day number of each column of the
 //                                                              field "day"
 // All:
 //   value_range [2]        F32: lowest and highest value; unlimited when missing
@@ -18,9 +18,10 @@
 //   user_ids [bytes]  item_ids [bytes]                         U8: JSON lists of the caller's ids;
 //                                                              0, 1, 2 ... when missing
 // metadata: format "featherfm", format_version "1", family, link "identity" | "logistic", user_bias
-//   "true" | "false", fill "none" | "per_item" | "user_mean", options (JSON of the training options);
-//   of an fm: fields (their number), field_0_name, field_0_side "user" | "item" | "context",
-//   field_0_columns, field_1_name ..., units_per_day, features (JSON: how values become columns)
+//   "true" | "false", fill "none" | "per_item" | "user_mean", options (JSON of the training
+//   options); of an fm: fields (their number), field_0_name, field_0_side "user" | "item" |
+//   "context", field_0_columns, field_1_name ..., units_per_day, features (JSON: how values become
+//   columns)
 //
 // So a model trained elsewhere comes in with two matrices, and any safetensors reader opens ours.
 #pragma once
@@ -42,7 +43,7 @@ struct ModelFile {
   std::variant<MatrixFactorization, FactorizationMachine> model;
   SeenItems seen;
   std::string user_ids, item_ids;  // JSON; empty when missing
-  std::string features = {};       // JSON of the caller's feature encoders; empty when there are none
+  std::string features = {};  // JSON of the caller's feature encoders; empty when there are none
 
   // Of the families "mf", "svd" and "popularity"; of the family "fm".
   MatrixFactorization& mf() { return std::get<MatrixFactorization>(model); }

@@ -57,8 +57,7 @@ class TensorReader {
  public:
   explicit TensorReader(const TensorFile& file) : file_(file) {}
 
-  const Tensor* find(const std::string& name, std::string_view dtype,
-                     std::size_t dimensions) const;
+  const Tensor* find(const std::string& name, std::string_view dtype, std::size_t dimensions) const;
 
   template <class T>
   std::optional<std::vector<T>> list(const std::string& name, std::string_view dtype) const {

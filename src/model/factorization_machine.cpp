@@ -28,8 +28,9 @@ Towers FactorizationMachine::towers() const {
       const auto vector = sums.vectors.columns_of(r);
       std::copy(vector.begin(), vector.end(), tower.row(r));
       // All that the columns of this side give among themselves.
-      const float own = sums.constants[r] + 0.5f * simd::dot(sums.vectors.row(r), sums.vectors.row(r),
-                                                             sums.vectors.stride());
+      const float own =
+          sums.constants[r] +
+          0.5f * simd::dot(sums.vectors.row(r), sums.vectors.row(r), sums.vectors.stride());
       tower.row(r)[k] = last_column(own);
     }
   };
@@ -109,10 +110,7 @@ void add_to(UserRow& user, const RowSums& sums, std::uint32_t r) {
 }
 
 DesignScores::DesignScores(const FactorizationMachine& model, const Design& design)
-    : model_(model),
-      design_(design),
-      scores_(design.size()),
-      total_(model.factors.stride()) {
+    : model_(model), design_(design), scores_(design.size()), total_(model.factors.stride()) {
   for (const Block& block : design.blocks) {
     sums_.emplace_back(*block.table, model.factors.columns());
   }

@@ -39,6 +39,8 @@ struct FoldInRule {
         bias_regularization = 0;  // lambda; times n^frequency_scaling for n ratings
   float frequency_scaling = 1;
   bool user_bias = true;  // whether the model gives users a bias
+  // Whether users have parameters of their own; else ratings do not move anybody.
+  bool own_parameters = true;
   // SVD of a filled matrix: what stands where the new user has no rating. Empty: nothing, only
   // ratings count.
   enum class Fill { none, per_item, user_mean } fill = Fill::none;

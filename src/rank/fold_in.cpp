@@ -172,20 +172,27 @@ void FoldIn::require_finite_solution() const {
   fail(ErrorCode::out_of_range, "ratings", {"ratings or weights are too large to be solved for"});
 }
 
-FoldedUser FoldIn::fold(const GivenRatings& given, const UserRow& start,
-                        std::optional<float> regularization) {
-  check(given, regularization);
+void FoldIn::solve(const GivenRatings& given, const UserRow& start,
+                   std::optional<float> regularization) {
   start_ = start;
+  std::fill(solution_.begin(), solution_.end(), 0.0f);
+  if (!towers_.fold_in.own_parameters) return;
   gather(given, regularization);
   ridge_.factorize(penalties_);
   ridge_.solve(solution_);
+  require_finite_solution();
+}
+
+FoldedUser FoldIn::fold(const GivenRatings& given, const UserRow& start,
+                        std::optional<float> regularization) {
+  check(given, regularization);
+  solve(given, start, regularization);
   FoldedUser user;
   user.vector.assign(solution_.begin(),
                      solution_.begin() + static_cast<std::ptrdiff_t>(towers_.factors));
   for (std::size_t f = 0; f < towers_.factors; ++f) user.vector[f] += start.row[f];
   user.bias = start.offset - towers_.base_offset;
   if (with_bias_) user.bias += solution_[towers_.factors];
-  require_finite_solution();
   return user;
 }
 
@@ -195,14 +202,15 @@ ScoreParts FoldIn::explain(const GivenRatings& given, std::uint32_t item, const 
     fail(ErrorCode::out_of_range, "item", {"item is not known to the model"});
   }
   check(given, regularization);
-  start_ = start;
-  gather(given, regularization);
-  ridge_.factorize(penalties_);
-  ridge_.solve(solution_);
+  solve(given, start, regularization);
   ScoreParts parts;
-  require_finite_solution();
   parts.score = base_score(item) + with_rows_of(item, solution_);
 
+  if (!towers_.fold_in.own_parameters) {
+    parts.base = parts.score;
+    parts.contributions.assign(given.items.size(), 0.0f);
+    return parts;
+  }
   // The influence A^-1 z_item.
   std::vector<float> z(width_, 1.0f), influence(width_);
   std::ranges::copy(factors_of(item), z.begin());

@@ -47,8 +47,8 @@ class FoldIn {
   // are not used). No ratings: the average user. Errors: size_mismatch, out_of_range (item, weight,
   // regularization), not_finite, duplicate; out_of_range for a value outside the range of the
   // logistic link.
-  // `start`: what is known of the user besides the ratings; the penalties hold for the distance from
-  // there. Without it the average user.
+  // `start`: what is known of the user besides the ratings; the penalties hold for the distance
+  // from there. Without it the average user.
   FoldedUser fold(const GivenRatings& given, const UserRow& start,
                   std::optional<float> regularization = std::nullopt);
   FoldedUser fold(const GivenRatings& given, std::optional<float> regularization = std::nullopt) {
@@ -66,6 +66,8 @@ class FoldIn {
 
  private:
   void check(const GivenRatings& given, std::optional<float> regularization) const;
+  // Leaves in solution_ how far the ratings move the user from `start`.
+  void solve(const GivenRatings& given, const UserRow& start, std::optional<float> regularization);
   // Gathers the final (linear) equations; targets_ and weights_ hold what they were made of.
   void gather(const GivenRatings& given, std::optional<float> regularization);
   void gather_filled(const GivenRatings& given);

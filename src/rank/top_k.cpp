@@ -53,27 +53,36 @@ std::vector<Scored> ItemRanker::top(UserView user, std::size_t n, const ItemFilt
   return result;
 }
 
-std::vector<Scored> similar_rows(const Matrix& tower, std::size_t factors, std::uint32_t row,
-                                 std::size_t n, Similarity measure) {
+std::vector<Scored> similar_rows(const Matrix& tower, std::size_t factors,
+                                 std::span<const float> wanted, std::size_t n, Similarity measure,
+                                 std::optional<std::uint32_t> except) {
   // The bias column takes no part: with a 0 there in a copy of the query, dot() passes over it.
   AlignedFloats query(tower.stride());
-  std::copy_n(tower.row(row), factors, query.begin());
-  const auto norm = [&](std::uint32_t r) {
-    const float* x = tower.row(r);
+  std::ranges::copy(wanted, query.begin());
+  const auto norm = [&](const float* x) {
     float sum = 0;
     for (std::size_t f = 0; f < factors; ++f) sum += x[f] * x[f];
     return std::sqrt(sum);
   };
-  const float query_norm = norm(row);
+  const float query_norm = norm(query.data());
   BestN best(std::min(n, tower.rows()));
   for (std::uint32_t other = 0; other < tower.rows(); ++other) {
-    if (other == row) continue;
+    if (other == except) continue;
     float score = simd::dot(query.data(), tower.row(other), tower.stride());
     if (measure == Similarity::cosine) {
-      const float norms = query_norm * norm(other);
+      const float norms = query_norm * norm(tower.row(other));
       score = norms > 0 ? std::clamp(score / norms, -1.0f, 1.0f) : 0;
     }
     best.offer(other, score);
+  }
+  return best.take();
+}
+
+std::vector<Scored> top_users(const Towers& towers, const float* item_row, std::size_t n) {
+  BestN best(std::min(n, towers.users.rows()));
+  for (std::uint32_t user = 0; user < towers.users.rows(); ++user) {
+    best.offer(user, towers.user_offsets[user] +
+                         simd::dot(towers.users.row(user), item_row, towers.items.stride()));
   }
   return best.take();
 }

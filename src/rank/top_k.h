@@ -74,9 +74,18 @@ class ItemRanker {
 
 enum class Similarity { cosine, dot };
 
-// The rows of `tower` whose first `factors` columns are most similar to row `row`'s, without the
-// row itself. The cosine with a zero vector (an item nobody rated) is 0.
-std::vector<Scored> similar_rows(const Matrix& tower, std::size_t factors, std::uint32_t row,
-                                 std::size_t n, Similarity measure);
+// The rows of `tower` whose first `factors` columns are most similar to `query` (`factors` long),
+// without the row `except`. The cosine with a zero vector (an item nobody rated) is 0.
+std::vector<Scored> similar_rows(const Matrix& tower, std::size_t factors,
+                                 std::span<const float> query, std::size_t n, Similarity measure,
+                                 std::optional<std::uint32_t> except = std::nullopt);
+// The same for a row of the tower, without the row itself.
+inline std::vector<Scored> similar_rows(const Matrix& tower, std::size_t factors, std::uint32_t row,
+                                        std::size_t n, Similarity measure) {
+  return similar_rows(tower, factors, tower.columns_of(row).first(factors), n, measure, row);
+}
+
+// At most `n` users with the highest scores for an item, given as a row of the item tower.
+std::vector<Scored> top_users(const Towers& towers, const float* item_row, std::size_t n);
 
 }  // namespace featherfm

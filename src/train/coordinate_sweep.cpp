@@ -4,8 +4,7 @@
 
 namespace featherfm {
 
-CoordinateSweep::CoordinateSweep(const Design& design)
-    : errors_(design.size()), q_(design.size()) {
+CoordinateSweep::CoordinateSweep(const Design& design) : errors_(design.size()), q_(design.size()) {
   std::vector<std::uint32_t> place(design.columns);
   for (const Block& block : design.blocks) {
     BlockState& state = blocks_.emplace_back();

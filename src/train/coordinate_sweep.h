@@ -66,8 +66,7 @@ class CoordinateSweep {
   void gather(std::size_t block, std::size_t begin, std::size_t end);
   // choose(column, S, B, old value) gives the new value of each column.
   template <class Choose>
-  void update(std::size_t block, std::uint32_t begin, std::uint32_t end, float* v,
-              Choose&& choose);
+  void update(std::size_t block, std::uint32_t begin, std::uint32_t end, float* v, Choose&& choose);
   void scatter(std::size_t block, std::size_t begin, std::size_t end);
 
  private:

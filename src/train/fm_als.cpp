@@ -58,7 +58,8 @@ class FmAls final : public FmTrainer {
           co_yield Pause{};
         }
         const double weight = sweep_.sum_of_weights();
-        const float chosen = minimum(weight, sum, model_.constant, options_.constant_regularization);
+        const float chosen =
+            minimum(weight, sum, model_.constant, options_.constant_regularization);
         const float change = chosen - model_.constant;
         model_.constant = chosen;
         for (std::size_t k = 0; k < size; k += piece) {

@@ -103,8 +103,7 @@ FactorizationMachine initial_machine(const FmOptions& options, const FmData& dat
     model = FactorizationMachine(design.columns, options.factors);
     model.range = targets.range;
     if (options.constant) {
-      model.constant =
-          classification ? best_log_odds(design) : static_cast<float>(targets.mean);
+      model.constant = classification ? best_log_odds(design) : static_cast<float>(targets.mean);
     }
   }
   if (options.value_range) model.range = *options.value_range;
@@ -115,7 +114,8 @@ FactorizationMachine initial_machine(const FmOptions& options, const FmData& dat
   Random random(options.seed);
   for (std::size_t j = 0; j < model.columns(); ++j) {
     const auto row = model.factors.columns_of(j);
-    if (counts.examples[j] == 0 || std::ranges::any_of(row, [](float x) { return x != 0; })) continue;
+    if (counts.examples[j] == 0 || std::ranges::any_of(row, [](float x) { return x != 0; }))
+      continue;
     for (float& x : row) x = static_cast<float>(random.normal()) * options.initial_scale;
   }
 
@@ -127,6 +127,7 @@ FactorizationMachine initial_machine(const FmOptions& options, const FmData& dat
   model.fold_in.bias_regularization = given ? own->linear : options.linear_regularization;
   model.fold_in.frequency_scaling = options.frequency_scaling;
   model.fold_in.user_bias = options.linear;
+  model.fold_in.own_parameters = data.space.find(user_field) != nullptr;
   return model;
 }
 
@@ -141,8 +142,10 @@ ColumnPenalties column_penalties(const FmOptions& options, const FeatureSpace& s
       fail(ErrorCode::invalid_argument, "regularization.fields",
            {"regularization.fields names \"", penalty.field, "\", which is no field of the model"});
     }
-    std::fill_n(result.linear.begin() + field->begin, field->columns, penalty.linear);
-    std::fill_n(result.factors.begin() + field->begin, field->columns, penalty.factors);
+    std::ranges::fill(std::span(result.linear).subspan(field->begin, field->columns),
+                      penalty.linear);
+    std::ranges::fill(std::span(result.factors).subspan(field->begin, field->columns),
+                      penalty.factors);
   }
   for (std::size_t j = 0; j < columns; ++j) {
     if (counts.squares[j] == 0) continue;

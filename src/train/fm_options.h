@@ -1,6 +1,6 @@
-// Options that the algorithms for factorization machines share, and what they start from. Ranges are
-// those of the package's option tables (web/lib/options.ts), which document every option; a test
-// holds the two together.
+// Options that the algorithms for factorization machines share, and what they start from. Ranges
+// are those of the package's option tables (web/lib/options.ts), which document every option; a
+// test holds the two together.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +35,9 @@ class FmTrainer : public ModelTrainer<FactorizationMachine> {
 
 struct FmOptions {
   Task task = Task::regression;
-  std::uint32_t factors = 16;            // k, 0 to 1024; 0: no pairs
-  bool constant = true, linear = true;   // whether w0 and w are learned
-  float constant_regularization = 0;     // lambda of w0, w and v, 0 to 1e6
+  std::uint32_t factors = 16;           // k, 0 to 1024; 0: no pairs
+  bool constant = true, linear = true;  // whether w0 and w are learned
+  float constant_regularization = 0;    // lambda of w0, w and v, 0 to 1e6
   float linear_regularization = 1, factor_regularization = 1;
   std::vector<FieldPenalty> field_penalties;  // take the place of the two above for their fields
   // The penalty of a column: lambda s^frequency_scaling, with s the sum of its squares over the
@@ -64,15 +64,16 @@ struct FmData {
 // Throws Error{out_of_range, argument} unless all targets are 0 and 1, or -1 and 1.
 void require_labels(const std::vector<float>& targets, const char* argument);
 // The label as a probability: 1 for 1, 0 for 0 and -1.
-inline float label_of(float target) { return target > 0 ? 1.0f : 0.0f; }
+inline float label_of(float target) {
+  return target > 0 ? 1.0f : 0.0f;
+}
 
 // What training starts from: `start` under the columns of `data`, or zeros with the best constant;
 // then random factors for every column that occurs and whose factors are zero. Columns that never
 // occur stay zero: they predict nothing. Errors: empty, out_of_range (labels), invalid_argument
 // (another number of factors).
 FactorizationMachine initial_machine(const FmOptions& options, const FmData& data,
-                                     const ColumnCounts& counts,
-                                     const FactorizationMachine* start);
+                                     const ColumnCounts& counts, const FactorizationMachine* start);
 
 // The penalty of each column.
 struct ColumnPenalties {

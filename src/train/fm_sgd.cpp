@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -50,7 +51,8 @@ class Rows {
 };
 
 // The score of a row; leaves P in `sum`. Four factors at a time stay in registers over all entries.
-float score_of(const std::vector<RowEntry>& entries, const FactorizationMachine& model, float* sum) {
+float score_of(const std::vector<RowEntry>& entries, const FactorizationMachine& model,
+               float* sum) {
   float linear = model.constant;
   for (const auto& [column, x, v] : entries) linear += model.linear[column] * x;
   f4 pairs = splat(0);
@@ -117,8 +119,7 @@ class RuleTrainer final : public RowTrainer {
     for (std::size_t k = begin; k < end; ++k) {
       rows.read(k, model, entries_);
       const float score = score_of(entries_, model, sum_.data());
-      const float error =
-          error_of(options_.task, score, rows.target(k), rows.weight(k), losses);
+      const float error = error_of(options_.task, score, rows.target(k), rows.weight(k), losses);
       if (options_.constant) rule_.constant(model.constant, error, rate, penalties.constant);
       if (options_.linear) rule_.linear(row, error, rate, penalties);
       if (pairs) rule_.factors(row, error, rate, penalties);
@@ -173,8 +174,8 @@ class AdaptiveTrainer final : public RowTrainer {
         factor_penalty = penalty.factors;
       }
       std::ranges::fill(factors_.columns_of(g), factor_penalty);
-      std::fill_n(field_of_.begin() + fields_[g].begin, fields_[g].columns,
-                  static_cast<std::uint32_t>(g));
+      std::ranges::fill(std::span(field_of_).subspan(fields_[g].begin, fields_[g].columns),
+                        static_cast<std::uint32_t>(g));
     }
     random_.shuffle(validation_.order());
   }
@@ -274,8 +275,7 @@ std::unique_ptr<RowTrainer> make_row_trainer(const FmSgdOptions& options, const 
     if (options.solver == FmSolver::ftrl) penalties.linear[j] *= rows;
     penalties.factors[j] /= rows;
   }
-  const float constant =
-      options.constant_regularization / static_cast<float>(data.train->size());
+  const float constant = options.constant_regularization / static_cast<float>(data.train->size());
   switch (options.solver) {
     case FmSolver::adagrad:
       return std::make_unique<RuleTrainer<FmAdagradRule>>(options, model, std::move(penalties),

@@ -19,9 +19,9 @@ enum class FmSolver {
 
 struct FmSgdOptions : FmOptions {
   FmSolver solver = FmSolver::sgd;
-  float learning_rate = 0.02f;        // above 0, to 1e9
-  float learning_rate_decay = 0.95f;  // of the rate after every epoch; above 0, to 1
-  std::uint32_t batch_size = 256;     // of Adam; 1 to 1,000,000
+  float learning_rate = 0.02f;         // above 0, to 1e9
+  float learning_rate_decay = 0.95f;   // of the rate after every epoch; above 0, to 1
+  std::uint32_t batch_size = 256;      // of Adam; 1 to 1,000,000
   float beta1 = 0.9f, beta2 = 0.999f;  // Adam's memory, 0 to below 1
   float l1 = 0.1f;                     // of FTRL: penalty on |w|, 0 to 1e6
   float ftrl_beta = 1;                 // smooths FTRL's first steps, 0 to 1e6
@@ -29,10 +29,11 @@ struct FmSgdOptions : FmOptions {
   void validate() const;
 };
 
-// Minimises  sum w loss(y(x), target) + 1/2 sum_j lambda_j |theta_j|^2, loss half the squared error or
-// the cross-entropy. Rows are shuffled once, then visited in blocks whose order is drawn anew every
-// epoch. A column's penalty is spread over the rows that have it, so only what a row touches moves.
-// SGDA starts from the given penalties, needs validation rows and scales no penalty by frequency.
+// Minimises  sum w loss(y(x), target) + 1/2 sum_j lambda_j |theta_j|^2, loss half the squared error
+// or the cross-entropy. Rows are shuffled once, then visited in blocks whose order is drawn anew
+// every epoch. A column's penalty is spread over the rows that have it, so only what a row touches
+// moves. SGDA starts from the given penalties, needs validation rows and scales no penalty by
+// frequency.
 //
 // `start`: continue from these parameters. Errors at once: options out of range, those of
 // initial_machine(), invalid_argument for SGDA without validation; while training: diverged.

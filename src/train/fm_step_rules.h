@@ -1,6 +1,6 @@
-// The step rules of stochastic gradient descent on a factorization machine: what the gradient of one
-// row does to the columns it touches. With P = sum_j v_j x_j of the row and `error` = weight times
-// the derivative of its loss in the score,
+// The step rules of stochastic gradient descent on a factorization machine: what the gradient of
+// one row does to the columns it touches. With P = sum_j v_j x_j of the row and `error` = weight
+// times the derivative of its loss in the score,
 //   d/d constant = error,   d/d w_j = error x_j,   d/d v_j = error x_j (P - x_j v_j),
 // plus the column's share of its penalty.
 #pragma once
@@ -100,14 +100,18 @@ class FmAdagradRule {
   Matrix factors_;
 };
 
-// FTRL-proximal for the linear part, with the L1 penalty of the options and the column's L2 penalty:
+// FTRL-proximal for the linear part, with the L1 penalty of the options and the column's L2
+// penalty:
 //   sigma = (sqrt(n + g^2) - sqrt(n)) / alpha,  z += g - sigma w,  n += g^2
 //   w = 0 if |z| <= l1, else -(z - sign(z) l1) / ((beta + sqrt(n)) / alpha + lambda)
 // alpha is the learning rate. Here g has no penalty in it.
 class FmFtrlRule final : public FmAdagradRule {
  public:
   FmFtrlRule(const FmSgdOptions& options, const FactorizationMachine& model)
-      : FmAdagradRule(options, model), l1_(options.l1), beta_(options.ftrl_beta), z_(linear_.size()) {
+      : FmAdagradRule(options, model),
+        l1_(options.l1),
+        beta_(options.ftrl_beta),
+        z_(linear_.size()) {
     // Where training goes on, or for the parameters to stay where they are until they are met:
     // z such that the formula gives the present w.
     for (std::size_t j = 0; j < z_.size(); ++j) {
@@ -125,9 +129,9 @@ class FmFtrlRule final : public FmAdagradRule {
       const float root = std::sqrt(n + gradient * gradient);
       z += gradient - (root - std::sqrt(n)) / rate * w;
       n += gradient * gradient;
-      w = std::abs(z) <= l1_ ? 0
-                             : -(z - std::copysign(l1_, z)) /
-                                   ((beta_ + root) / rate + penalties.linear[column]);
+      w = std::abs(z) <= l1_
+              ? 0
+              : -(z - std::copysign(l1_, z)) / ((beta_ + root) / rate + penalties.linear[column]);
     }
   }
 
@@ -175,12 +179,13 @@ class FmAdamRule {
   }
   void end_batch(FactorizationMachine& model, float rate) {
     if (learns_constant_) {
-      step(model.constant, constant_, constant_gradient_, rate, constant_powers_.next(beta1_, beta2_));
+      step(model.constant, constant_, constant_gradient_, rate,
+           constant_powers_.next(beta1_, beta2_));
       constant_gradient_ = 0;
     }
     const std::size_t stride = gradient_.stride();
-    const f4 b1 = splat(beta1_), b2 = splat(beta2_), a1 = splat(1 - beta1_),
-             a2 = splat(1 - beta2_), epsilon = splat(adam_epsilon);
+    const f4 b1 = splat(beta1_), b2 = splat(beta2_), a1 = splat(1 - beta1_), a2 = splat(1 - beta2_),
+             epsilon = splat(adam_epsilon);
     for (const std::uint32_t column : touched_) {
       met_[column] = 0;
       const Correction correction = powers_[column].next(beta1_, beta2_);

@@ -128,9 +128,9 @@ class MfAls final : public MfTrainer {
 }  // namespace
 
 std::unique_ptr<MfTrainer> make_mf_als(const MfOptions& options,
-                                     std::shared_ptr<const Interactions> data,
-                                     std::shared_ptr<const Interactions> validation,
-                                     std::optional<MatrixFactorization> start) {
+                                       std::shared_ptr<const Interactions> data,
+                                       std::shared_ptr<const Interactions> validation,
+                                       std::optional<MatrixFactorization> start) {
   options.validate();
   return std::make_unique<MfAls>(options, std::move(data), std::move(validation), std::move(start));
 }

@@ -17,8 +17,8 @@ namespace featherfm {
 // stays at the weighted mean. Solver: Cholesky. MfOptions::epochs counts sweeps over users and
 // items. Errors as in make_mf_sgd.
 std::unique_ptr<MfTrainer> make_mf_als(const MfOptions& options,
-                                     std::shared_ptr<const Interactions> data,
-                                     std::shared_ptr<const Interactions> validation,
-                                     std::optional<MatrixFactorization> start = std::nullopt);
+                                       std::shared_ptr<const Interactions> data,
+                                       std::shared_ptr<const Interactions> validation,
+                                       std::optional<MatrixFactorization> start = std::nullopt);
 
 }  // namespace featherfm

@@ -10,8 +10,8 @@
 #include "base/portable_math.h"
 #include "base/random.h"
 #include "base/simd.h"
-#include "train/step_rules.h"
 #include "train/mf_validation.h"
+#include "train/step_rules.h"
 
 namespace featherfm {
 namespace {
@@ -267,9 +267,9 @@ void MfSgdOptions::validate() const {
 }
 
 std::unique_ptr<MfTrainer> make_mf_sgd(const MfSgdOptions& options,
-                                     std::shared_ptr<const Interactions> data,
-                                     std::shared_ptr<const Interactions> validation,
-                                     std::optional<MatrixFactorization> start) {
+                                       std::shared_ptr<const Interactions> data,
+                                       std::shared_ptr<const Interactions> validation,
+                                       std::optional<MatrixFactorization> start) {
   options.validate();
   return std::make_unique<MfSgd>(options, std::move(data), std::move(validation), std::move(start));
 }

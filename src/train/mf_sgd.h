@@ -36,8 +36,8 @@ struct MfSgdOptions : MfOptions {
 // `validation` may be null. Errors at once: options out of range, empty data, ratings outside the
 // range of the logistic loss.
 std::unique_ptr<MfTrainer> make_mf_sgd(const MfSgdOptions& options,
-                                     std::shared_ptr<const Interactions> data,
-                                     std::shared_ptr<const Interactions> validation,
-                                     std::optional<MatrixFactorization> start = std::nullopt);
+                                       std::shared_ptr<const Interactions> data,
+                                       std::shared_ptr<const Interactions> validation,
+                                       std::optional<MatrixFactorization> start = std::nullopt);
 
 }  // namespace featherfm

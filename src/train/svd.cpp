@@ -317,7 +317,7 @@ void SvdOptions::validate() const {
 }
 
 std::unique_ptr<MfTrainer> make_svd(const SvdOptions& options,
-                                  std::shared_ptr<const Interactions> data) {
+                                    std::shared_ptr<const Interactions> data) {
   options.validate();
   return std::make_unique<Svd>(options, std::move(data));
 }

@@ -31,6 +31,6 @@ struct SvdOptions {
 // any rating take the fill of the global mean where theirs would be a mean of nothing. Weights are
 // not used. One epoch; step() works in pieces.
 std::unique_ptr<MfTrainer> make_svd(const SvdOptions& options,
-                                  std::shared_ptr<const Interactions> data);
+                                    std::shared_ptr<const Interactions> data);
 
 }  // namespace featherfm

@@ -17,8 +17,8 @@ inline float to_unit(float value, ValueRange range) {
 // Cross-entropy of sigmoid(score) against a target in [0, 1]: log(1 + e^s) - t s.
 double cross_entropy(double score, double target);
 
-// Losses over examples that come one by one. Squared error of clipped predictions under the identity
-// link, except for the loss itself; cross-entropy under the logistic one.
+// Losses over examples that come one by one. Squared error of clipped predictions under the
+// identity link, except for the loss itself; cross-entropy under the logistic one.
 class LossSums {
  public:
   void add(double score, double actual, double weight, Link link, ValueRange range);

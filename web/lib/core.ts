@@ -5,7 +5,14 @@
  * The interfaces repeat what bindings/*.cpp registers; build/wasm/featherfm.d.ts, which the build emits, is the same list
  * without the shapes of plain objects. The package's tests call all of it.
  */
-import { ClosedError, errorFrom, FeatherError, InternalError } from "./errors.js";
+import {
+  ArgumentError,
+  ClosedError,
+  errorFrom,
+  FeatherError,
+  InternalError,
+  show,
+} from "./errors.js";
 
 export interface CoreHandle {
   delete(): void;
@@ -33,6 +40,48 @@ export interface CoreInteractions extends CoreHandle {
   itemCounts(): Uint32Array;
 }
 
+/** One field of features in sparse rows; columns are counted within the field. */
+export interface CoreFeature {
+  name: string;
+  side: "user" | "item" | "context";
+  columns: number;
+  offsets: Uint32Array;
+  indices: Uint32Array;
+  values: Float32Array;
+}
+
+/** What the features of a dataset give a factorization machine. */
+export interface CoreDescription {
+  features: CoreFeature[];
+  validationFeatures: CoreFeature[] | null;
+  /** JSON of the encoders, kept with the model. */
+  encoders: string;
+}
+
+export interface CoreRows extends CoreHandle {
+  readonly size: number;
+  readonly columns: number;
+  readonly hasTargets: boolean;
+  split(options: object): { train: CoreRows; test: CoreRows };
+  content(): {
+    offsets: Uint32Array;
+    indices: Uint32Array;
+    values: Float32Array;
+    targets: Float32Array;
+    weights: Float32Array | null;
+  };
+}
+
+export interface CoreField {
+  name: string;
+  side: "user" | "item" | "context";
+  begin: number;
+  columns: number;
+  used: number;
+  linear: number;
+  factors: number;
+}
+
 export interface CoreScored {
   indices: Uint32Array;
   scores: Float32Array;
@@ -42,6 +91,8 @@ export interface CoreRequest {
   n: number;
   exclude: Uint32Array | null;
   candidates: Uint32Array | null;
+  /** Features of the context, one row each. */
+  context: CoreFeature[] | null;
 }
 
 export interface CoreRatings {
@@ -49,8 +100,11 @@ export interface CoreRatings {
   values: Float32Array;
   weights: Float32Array | null;
   regularization: number | null;
+  /** Features of the user, one row each; only of a factorization machine. */
+  features: CoreFeature[] | null;
 }
 
+/** A folded-in user, or an item described by features. */
 export interface CoreGuest {
   vector: Float32Array;
   bias: number;
@@ -68,7 +122,14 @@ export interface CoreModel extends CoreHandle {
   readonly options: string;
   readonly userIds: string;
   readonly itemIds: string;
-  predict(users: Uint32Array, items: Uint32Array, clip: boolean): Float32Array;
+  /** JSON of the encoders; empty where there are none. */
+  readonly features: string;
+  predict(
+    users: Uint32Array,
+    items: Uint32Array,
+    clip: boolean,
+    context: CoreFeature[] | null,
+  ): Float32Array;
   recommend(users: Uint32Array, filterSeen: boolean, request: CoreRequest): CoreScored[];
   similar(side: "users" | "items", row: number, n: number, measure: string): CoreScored;
   foldIn(ratings: CoreRatings): CoreGuest;
@@ -77,8 +138,21 @@ export interface CoreModel extends CoreHandle {
     item: number,
   ): { score: number; base: number; contributions: Float32Array };
   recommendGuest(user: CoreGuest, seen: Uint32Array | null, request: CoreRequest): CoreScored;
-  predictGuest(user: CoreGuest, items: Uint32Array, clip: boolean): Float32Array;
-  evaluateRatings(test: CoreInteractions): Record<string, number>;
+  predictGuest(
+    user: CoreGuest,
+    items: Uint32Array,
+    clip: boolean,
+    context: CoreFeature[] | null,
+  ): Float32Array;
+  describeItem(features: CoreFeature[]): CoreGuest;
+  similarToItem(item: CoreGuest, n: number, measure: string): CoreScored;
+  usersForItem(item: CoreGuest, n: number): CoreScored;
+  predictForItem(item: CoreGuest, users: Uint32Array, clip: boolean): Float32Array;
+  predictRows(rows: CoreRows, clip: boolean): Float32Array;
+  evaluateRows(rows: CoreRows): Record<string, number>;
+  parameters(): { constant: number; linear: Float32Array; factors: Float32Array };
+  fields(): CoreField[];
+  evaluateRatings(test: CoreInteractions, features: CoreFeature[] | null): Record<string, number>;
   evaluateRanking(
     test: CoreInteractions,
     train: CoreInteractions | null,
@@ -105,12 +179,13 @@ export interface CoreTrainer extends CoreHandle {
   readonly bestEpoch: number;
   readonly stoppedEarly: boolean;
   step(budgetMilliseconds: number): CoreStep;
+  learnedPenalties(): { field: string; linear: number; factors: number }[];
   model(): CoreModel;
 }
 
 export interface CoreModule {
   makeInteractions(
-    options: { users: number; items: number; duplicates: string },
+    options: { users: number; items: number; duplicates: string; hasContext: boolean },
     users: Uint32Array,
     items: Uint32Array,
     ratings: Float32Array | null,
@@ -122,6 +197,22 @@ export interface CoreModule {
     optionsText: string,
     data: CoreInteractions,
     validation: CoreInteractions | null,
+    start: CoreModel | null,
+    description: CoreDescription | null,
+  ): CoreTrainer;
+  makeRows(input: {
+    fields: readonly { name: string; columns: number }[];
+    offsets: Uint32Array;
+    indices: Uint32Array;
+    values: Float32Array;
+    targets: Float32Array | null;
+    weights: Float32Array | null;
+  }): CoreRows;
+  makeRowTrainer(
+    options: object,
+    optionsText: string,
+    rows: CoreRows,
+    validation: CoreRows | null,
     start: CoreModel | null,
   ): CoreTrainer;
   trainPopularity(data: CoreInteractions, optionsText: string): CoreModel;
@@ -217,4 +308,26 @@ export class Owned<T extends CoreHandle> {
     if (!this.core.closed) this.#handle?.delete();
     this.#handle = undefined;
   }
+}
+
+/** An object of this class and engine that is still open, or an error that names the argument. */
+export function checkOwned<T extends { readonly owned: Owned<CoreHandle> }>(
+  value: unknown,
+  Class: abstract new (...args: never[]) => T,
+  what: string,
+  name: string,
+  core: Core,
+): T {
+  if (!(value instanceof Class)) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `${name} must be ${what}; got ${show(value)}`,
+      name,
+    );
+  }
+  if (value.owned.core !== core) {
+    throw new ArgumentError("INVALID_ARGUMENT", `${name} belongs to another engine`, name);
+  }
+  value.owned.requireOpen();
+  return value;
 }

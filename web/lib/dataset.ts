@@ -1,8 +1,9 @@
 /** Datasets: checking what comes in, holding it in the core, and splitting it. */
-import type { Core, CoreInteractions } from "./core.js";
-import { Owned } from "./core.js";
+import type { Core, CoreFeature, CoreInteractions } from "./core.js";
+import { checkOwned, Owned } from "./core.js";
 import { ArgumentError, show } from "./errors.js";
-import { IdMap, isTypedArray } from "./ids.js";
+import { type Encoder, type Field, makeField } from "./features.js";
+import { checkId, IdMap, isTypedArray } from "./ids.js";
 import {
   checkChoice,
   checkFinite,
@@ -15,11 +16,14 @@ import {
 import type {
   Dataset,
   DatasetInput,
+  FieldInfo,
+  FieldSide,
   Id,
   NumberArray,
   Rating,
   Split,
   SplitOptions,
+  UnseenCategory,
 } from "./types.js";
 
 /** A list of numbers; the core checks that they are finite. Copied into `Target`. */
@@ -56,7 +60,110 @@ export function toWholeNumbers(list: NumberArray, name: string): Uint32Array {
   return Uint32Array.from(numbers);
 }
 
-const inputNames = ["users", "items", "ratings", "weights", "timestamps", "duplicates"] as const;
+const inputNames = [
+  "users",
+  "items",
+  "ratings",
+  "weights",
+  "timestamps",
+  "duplicates",
+  "userFeatures",
+  "itemFeatures",
+  "context",
+  "fields",
+] as const;
+
+/** What a dataset knows besides who met what. Both halves of a split share it. */
+interface Knowledge {
+  readonly fields: readonly Field[];
+  /** Timestamps count milliseconds, by their size: in seconds they would lie beyond the year 5000. */
+  readonly inMilliseconds: boolean;
+}
+
+/** The records of a table by id, each checked to be an object. */
+function readTable(
+  table: unknown,
+  argument: "userFeatures" | "itemFeatures",
+  ids: IdMap,
+): { names: string[]; records: Map<Id, Record<string, unknown>> } {
+  const records = new Map<Id, Record<string, unknown>>();
+  const names = new Set<string>();
+  const take = (id: Id, value: unknown) => {
+    const record = checkGiven(value, `${argument}[${show(id)}]`);
+    for (const name of Object.keys(record)) names.add(name);
+    records.set(id, record);
+    ids.add(id);
+  };
+  if (table instanceof Map) {
+    for (const [id, value] of table as Map<unknown, unknown>)
+      take(checkId(id, `a key of ${argument}`), value);
+  } else {
+    for (const [key, value] of Object.entries(checkGiven(table, argument))) {
+      // Keys of an object are strings; an id that is a number is meant where there is one.
+      take(!ids.has(key) && ids.has(Number(key)) && key.trim() !== "" ? Number(key) : key, value);
+    }
+  }
+  return { names: [...names], records };
+}
+
+function readFields(input: DatasetInput, users: IdMap, items: IdMap, count: number): Field[] {
+  const options =
+    input.fields === undefined ? {} : (checkGiven(input.fields, "fields") as FieldsOptions);
+  const fields: Field[] = [];
+  const add = (
+    name: string,
+    side: FieldSide,
+    values: ArrayLike<unknown>,
+    argument: string,
+    place: (row: number) => string,
+  ) => {
+    if (fields.some(({ encoder }) => encoder.name === name)) {
+      throw new ArgumentError(
+        "INVALID_ARGUMENT",
+        `there are two fields called "${name}"; fields of users, items and context need different names`,
+        argument,
+      );
+    }
+    fields.push(makeField(name, side, values, options[name], argument, place));
+  };
+  for (const [side, argument, ids] of [
+    ["user", "userFeatures", users],
+    ["item", "itemFeatures", items],
+  ] as const) {
+    if (input[argument] === undefined) continue;
+    const { names, records } = readTable(input[argument], argument, ids);
+    for (const name of names) {
+      const values = ids.ids.map((id) => records.get(id)?.[name]);
+      add(name, side, values, argument, (row) => `${argument}[${show(ids.at(row))}].${name}`);
+    }
+  }
+  const context = input.context === undefined ? {} : checkGiven(input.context, "context");
+  for (const [name, list] of Object.entries(context)) {
+    if (!Array.isArray(list) && !isTypedArray(list)) {
+      throw new ArgumentError(
+        "INVALID_ARGUMENT",
+        `context.${name} must be a list parallel to users; got ${show(list)}`,
+        "context",
+      );
+    }
+    if (list.length !== count) {
+      throw new ArgumentError(
+        "SIZE_MISMATCH",
+        `context.${name} must have as many entries as users (${count}); got ${list.length}`,
+        "context",
+      );
+    }
+    add(name, "context", list, "context", (row) => `context.${name}[${row}]`);
+  }
+  checkNoExtraKeys(
+    options,
+    fields.map(({ encoder }) => encoder.name),
+    "fields",
+  );
+  return fields;
+}
+
+type FieldsOptions = NonNullable<DatasetInput["fields"]>;
 
 export class CoreDataset implements Dataset {
   readonly owned: Owned<CoreInteractions>;
@@ -66,8 +173,16 @@ export class CoreDataset implements Dataset {
   readonly ratingRange: readonly [number, number];
   readonly hasTimestamps: boolean;
   readonly hasWeights: boolean;
+  readonly fields: readonly FieldInfo[];
+  readonly knowledge: Knowledge;
 
-  constructor(core: Core, handle: CoreInteractions, users: IdMap, items: IdMap) {
+  constructor(
+    core: Core,
+    handle: CoreInteractions,
+    users: IdMap,
+    items: IdMap,
+    knowledge: Knowledge,
+  ) {
     this.owned = new Owned(core, handle, "dataset");
     this.users = users;
     this.items = items;
@@ -75,6 +190,12 @@ export class CoreDataset implements Dataset {
     this.ratingRange = Object.freeze([handle.low, handle.high] as const);
     this.hasTimestamps = handle.hasTimestamps;
     this.hasWeights = handle.hasWeights;
+    this.knowledge = knowledge;
+    this.fields = Object.freeze(
+      knowledge.fields.map(({ encoder: { name, side, columns, encoding } }) =>
+        Object.freeze({ name, side, columns, type: encoding.type }),
+      ),
+    );
   }
 
   static from(core: Core, input: DatasetInput): CoreDataset {
@@ -115,9 +236,12 @@ export class CoreDataset implements Dataset {
       input.timestamps === undefined
         ? null
         : sameLength(toNumbers(input.timestamps, "timestamps", Float64Array), "timestamps");
+    // Users and items that only features name come behind the others.
+    const fields = readFields(input, userMap, itemMap, users.length);
+    const hasContext = fields.some(({ encoder }) => encoder.side === "context");
     const handle = core.run((module) =>
       module.makeInteractions(
-        { users: userMap.size, items: itemMap.size, duplicates },
+        { users: userMap.size, items: itemMap.size, duplicates, hasContext },
         users,
         items,
         ratings,
@@ -125,7 +249,40 @@ export class CoreDataset implements Dataset {
         timestamps,
       ),
     );
-    return new CoreDataset(core, handle, userMap, itemMap);
+    const inMilliseconds = timestamps?.some((time) => Math.abs(time) > 1e11) ?? false;
+    return new CoreDataset(core, handle, userMap, itemMap, { fields, inMilliseconds });
+  }
+
+  /** The features in the columns of these encoders, users and items counted by these maps. */
+  featuresFor(
+    encoders: readonly Encoder[],
+    users: IdMap,
+    items: IdMap,
+    onUnseen?: (category: UnseenCategory) => void,
+  ): CoreFeature[] {
+    const rowsOf = (own: IdMap, others: IdMap) =>
+      own === others ? undefined : Int32Array.from(others.ids, (id) => own.find(id) ?? -1);
+    const rows = {
+      user: rowsOf(this.users, users),
+      item: rowsOf(this.items, items),
+      context: undefined,
+    };
+    return encoders.map((encoder) => {
+      const { name, side, columns } = encoder;
+      const own = this.knowledge.fields.find(
+        (field) => field.encoder.name === name && field.encoder.side === side,
+      );
+      if (own !== undefined) return encoder.encode(own.column, rows[side], onUnseen);
+      // Nothing is known here of this field.
+      return {
+        name,
+        side,
+        columns,
+        offsets: Uint32Array.of(0),
+        indices: new Uint32Array(),
+        values: new Float32Array(),
+      };
+    });
   }
 
   get userCount(): number {
@@ -166,7 +323,7 @@ export class CoreDataset implements Dataset {
     const resolved = resolveSplit(options);
     const parts = this.owned.run((data) => data.split(resolved));
     const wrap = (handle: CoreInteractions) =>
-      new CoreDataset(this.owned.core, handle, this.users, this.items);
+      new CoreDataset(this.owned.core, handle, this.users, this.items, this.knowledge);
     return { train: wrap(parts.train), test: wrap(parts.test) };
   }
 
@@ -209,7 +366,7 @@ const splitOptionNames = {
   rows: ["testRows"],
 } as const;
 
-function resolveSplit(options: SplitOptions): object {
+export function resolveSplit(options: SplitOptions): object {
   const given = checkObject(options, "options");
   const by = checkChoice(given["by"], "by", ["random", "user", "leave-last-out", "time", "rows"]);
   checkNoExtraKeys(given, ["by", ...splitOptionNames[by]], `the split by "${by}"`);
@@ -227,16 +384,5 @@ function resolveSplit(options: SplitOptions): object {
 
 /** A dataset of this engine, or an error that names the argument. */
 export function checkDataset(value: unknown, name: string, core: Core): CoreDataset {
-  if (!(value instanceof CoreDataset)) {
-    throw new ArgumentError(
-      "INVALID_ARGUMENT",
-      `${name} must be a dataset made by this engine; got ${show(value)}`,
-      name,
-    );
-  }
-  if (value.owned.core !== core) {
-    throw new ArgumentError("INVALID_ARGUMENT", `${name} belongs to another engine`, name);
-  }
-  value.owned.requireOpen();
-  return value;
+  return checkOwned(value, CoreDataset, "a dataset made by this engine", name, core);
 }

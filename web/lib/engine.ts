@@ -5,15 +5,20 @@ import { ArgumentError, show } from "./errors.js";
 import { evaluate } from "./evaluation.js";
 import { checkModel, TrainedModel } from "./model.js";
 import type { FitPartialOptions, TrainOptions } from "./options.js";
+import { checkRowSet, CoreRowSet } from "./rows.js";
 import { fitPartial, type Training, train } from "./training.js";
 import type {
   Dataset,
   DatasetInput,
   EvaluateOptions,
+  LibsvmOptions,
   Metric,
   Model,
+  Rows,
+  RowsInput,
   Split,
   SplitOptions,
+  TextSource,
 } from "./types.js";
 import { version } from "./version.js";
 
@@ -41,47 +46,71 @@ export class Engine {
     return CoreDataset.from(this.#core, input);
   }
 
-  /** Cuts a dataset in two; the dataset itself stays as it is. */
-  split(data: Dataset, options: SplitOptions): Split {
-    return checkDataset(data, "data", this.#core).split(options);
+  /** Takes plain rows in, dense or sparse. The lists are copied. */
+  rows(input: RowsInput): Rows {
+    return CoreRowSet.from(this.#core, input);
+  }
+
+  /** Reads rows from libsvm text, piece by piece. Errors name the line; nothing is kept of a text with an error. */
+  readLibsvm(source: TextSource, options?: LibsvmOptions): Promise<Rows> {
+    return CoreRowSet.read(this.#core, source, options);
+  }
+
+  /** Cuts a dataset or rows in two; what is cut stays as it is. Rows are split `by` "random" or "rows". */
+  split<D extends Dataset | Rows>(data: D, options: SplitOptions): Split<D> {
+    return this.#trainable(data, "data").split(options) as Split<Dataset | Rows> as Split<D>;
+  }
+
+  #trainable(data: Dataset | Rows, name: string): CoreDataset | CoreRowSet {
+    return data instanceof CoreRowSet
+      ? checkRowSet(data, name, this.#core)
+      : checkDataset(data, name, this.#core);
   }
 
   /**
    * Trains a model and blocks until it is done. Throws `DivergedError` when parameters stop being finite; its `model` is
    * the last good epoch's.
    */
-  train(data: Dataset, options: TrainOptions): Model {
+  train<D extends Dataset | Rows>(data: D, options: TrainOptions<NoInfer<D>>): Model {
     return finish(this.#train(data, options));
   }
 
   /** As `train`, but the thread's other work goes on: between slices of some milliseconds the event loop runs. */
-  trainAsync(data: Dataset, options: TrainOptions): Promise<Model> {
+  trainAsync<D extends Dataset | Rows>(data: D, options: TrainOptions<NoInfer<D>>): Promise<Model> {
     return finishAsync(() => this.#train(data, options));
   }
 
-  #train(data: Dataset, options: TrainOptions): Training {
-    return train(this.#core, checkDataset(data, "data", this.#core), options);
+  #train(data: Dataset | Rows, options: unknown): Training {
+    return train(this.#core, this.#trainable(data, "data"), options);
   }
 
   /**
    * Goes on training from a model's parameters with further interactions, which may bring new users and items. Returns a
-   * new model; the old one stays as it was. Only for models of the family "mf"; step memories of AdaGrad and Adam start
-   * afresh. Options not named here stay as the model was trained.
+   * new model; the old one stays as it was. Only for models of the families "mf" and "fm", which may also meet new
+   * categories; step memories of AdaGrad, Adam and FTRL start afresh. Options not named here stay as the model was trained.
    */
-  fitPartial(model: Model, data: Dataset, options?: FitPartialOptions): Model {
+  fitPartial<D extends Dataset | Rows>(
+    model: Model,
+    data: D,
+    options?: FitPartialOptions<NoInfer<D>>,
+  ): Model {
     return finish(this.#fitPartial(model, data, options));
   }
 
   /** As `fitPartial`, sharing the thread like `trainAsync`. */
-  fitPartialAsync(model: Model, data: Dataset, options?: FitPartialOptions): Promise<Model> {
+  fitPartialAsync<D extends Dataset | Rows>(
+    model: Model,
+    data: D,
+    options?: FitPartialOptions<NoInfer<D>>,
+  ): Promise<Model> {
     return finishAsync(() => this.#fitPartial(model, data, options));
   }
 
-  #fitPartial(model: Model, data: Dataset, options?: FitPartialOptions): Training {
+  #fitPartial(model: Model, data: Dataset | Rows, options?: unknown): Training {
     return fitPartial(
       this.#core,
       checkModel(model, "model", this.#core),
-      checkDataset(data, "data", this.#core),
+      this.#trainable(data, "data"),
       options,
     );
   }
@@ -89,19 +118,15 @@ export class Engine {
   /**
    * Measures a model on held-out interactions. Ranking metrics are means over the users with at least one relevant test
    * item and rank all items but those in `train`; equal scores count against the model. Ids the model does not know count
-   * as average users and items in "rmse" and "mae"; in ranking metrics unknown users are left out and unknown items
+   * as average users and items in "rmse" and "mae" (under a factorization machine, as what their features say); in ranking metrics unknown users are left out and unknown items
    * count as not found.
    */
   evaluate<const M extends Metric = "rmse" | "mae">(
     model: Model,
-    test: Dataset,
+    test: Dataset | Rows,
     options?: EvaluateOptions<M>,
   ): Record<M, number> {
-    return evaluate(
-      checkModel(model, "model", this.#core),
-      checkDataset(test, "test", this.#core),
-      options,
-    );
+    return evaluate(checkModel(model, "model", this.#core), this.#trainable(test, "test"), options);
   }
 
   /**

@@ -1,12 +1,12 @@
 /** Metrics by name. The numbers come from the core, over all users in one call. */
-import type { CoreDataset } from "./dataset.js";
-import { checkDataset } from "./dataset.js";
+import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
 import type { TrainedModel } from "./model.js";
 import { checkFinite, checkNoExtraKeys, checkObject, valueOf } from "./options.js";
+import { CoreRowSet } from "./rows.js";
 import type { EvaluateOptions, Metric } from "./types.js";
 
-const ratingMetrics = ["rmse", "mae", "mae-rounded"];
+const ratingMetrics = ["rmse", "mae", "mae-rounded", "accuracy", "log-loss"];
 const rankingMetric = /^(precision|recall|ndcg|map|mrr|hit-rate|coverage)@([1-9]\d{0,9})$/;
 
 /** The cut-offs that the metrics name, each once. */
@@ -14,7 +14,7 @@ function checkMetrics(metrics: unknown): { names: string[]; ks: number[]; rankin
   const fail = (got: unknown): never => {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `metrics must be a list of "rmse", "mae", "mae-rounded", "auc", and "precision@k", "recall@k", "ndcg@k", ` +
+      `metrics must be a list of "rmse", "mae", "mae-rounded", "accuracy", "log-loss", "auc", and "precision@k", "recall@k", "ndcg@k", ` +
         `"map@k", "mrr@k", "hit-rate@k", "coverage@k" with k from 1; got ${show(got)}`,
       "metrics",
     );
@@ -37,12 +37,20 @@ function checkMetrics(metrics: unknown): { names: string[]; ks: number[]; rankin
 
 export function evaluate<M extends Metric>(
   model: TrainedModel,
-  test: CoreDataset,
+  test: CoreDataset | CoreRowSet,
   options: EvaluateOptions<M> | undefined,
 ): Record<M, number> {
   const given = checkObject(options, "options");
   checkNoExtraKeys(given, ["metrics", "train", "relevantFrom"], "evaluate");
   const { names, ks, ranking } = checkMetrics(valueOf(given, "metrics", ["rmse", "mae"]));
+  if (!model.logistic && names.includes("log-loss")) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      '"log-loss" measures probabilities, and this model predicts ratings',
+      "metrics",
+    );
+  }
+  if (test instanceof CoreRowSet) return evaluateRows(model, test, given, names, ranking);
   if (test.interactionCount === 0) {
     throw new ArgumentError("EMPTY", "there is no interaction to evaluate on", "test");
   }
@@ -65,14 +73,22 @@ export function evaluate<M extends Metric>(
   const values: Record<string, number> = {};
   // Ids the model does not know get indices behind its own: the core takes those for average users and items.
   const same = test.users === model.users && test.items === model.items;
-  const counted = same
-    ? test.countedBy(test.users, test.items)
-    : test.countedBy(model.users.extendedBy(test.users), model.items.extendedBy(test.items));
+  const maps = same
+    ? ([test.users, test.items] as const)
+    : ([model.users.extendedBy(test.users), model.items.extendedBy(test.items)] as const);
+  const counted = test.countedBy(...maps);
   try {
     if (needsRatings) {
       Object.assign(
         values,
-        model.owned.run((core) => core.evaluateRatings(counted.handle)),
+        model.owned.run((core) =>
+          core.evaluateRatings(
+            counted.handle,
+            model.family === "fm"
+              ? test.featuresFor(model.encoders, ...maps, model.reporter())
+              : null,
+          ),
+        ),
       );
     }
     if (ranking) {
@@ -96,5 +112,36 @@ export function evaluate<M extends Metric>(
   } finally {
     counted.release();
   }
+  return Object.fromEntries(names.map((name) => [name, values[name]])) as Record<M, number>;
+}
+
+function evaluateRows<M extends Metric>(
+  model: TrainedModel,
+  test: CoreRowSet,
+  given: Record<string, unknown>,
+  names: readonly string[],
+  ranking: boolean,
+): Record<M, number> {
+  for (const name of ["train", "relevantFrom"]) {
+    if (given[name] === undefined) continue;
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `${name} is for ranking metrics, which need users and items`,
+      name,
+    );
+  }
+  if (ranking) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      "ranking metrics need users and items; for rows ask for " +
+        ratingMetrics.map((name) => `"${name}"`).join(", "),
+      "metrics",
+    );
+  }
+  test.requireTargets("test");
+  if (test.rowCount === 0)
+    throw new ArgumentError("EMPTY", "there is no row to evaluate on", "test");
+  const { handle } = test.owned;
+  const values = model.owned.run((core) => core.evaluateRows(handle));
   return Object.fromEntries(names.map((name) => [name, values[name]])) as Record<M, number>;
 }

@@ -4,7 +4,9 @@ export type {
   ClientOptions,
   Remote,
   RemoteDataset,
+  RemoteFoldedItem,
   RemoteFoldedUser,
   RemoteModel,
+  RemoteRows,
   TransferOptions,
 } from "./worker/client.js";

@@ -3,6 +3,13 @@ export { Engine } from "./engine.js";
 export * from "./errors.js";
 export type {
   FitPartialOptions,
+  FmAdagradOptions,
+  FmAdamOptions,
+  FmAlsOptions,
+  FmFtrlOptions,
+  FmOptions,
+  FmSgdaOptions,
+  FmSgdOptions,
   MfAdagradOptions,
   MfAdamOptions,
   MfAlsOptions,

@@ -49,7 +49,7 @@ export class IdMap {
 
   static of(ids: Iterable<Id>): IdMap {
     const map = new IdMap();
-    for (const id of ids) map.#add(id);
+    for (const id of ids) map.add(id);
     return map;
   }
 
@@ -57,7 +57,8 @@ export class IdMap {
     return this.ids.length;
   }
 
-  #add(id: Id): number {
+  /** The index of an id, which is added if it is not here yet. */
+  add(id: Id): number {
     let index = this.#indices.get(id);
     if (index === undefined) {
       index = this.ids.length;
@@ -75,7 +76,7 @@ export class IdMap {
       const value = given[k];
       // The name of the place is only put together when it is needed.
       if (typeof value !== "string" && !Number.isFinite(value)) checkId(value, `${name}[${k}]`);
-      indices[k] = this.#add(value as Id);
+      indices[k] = this.add(value as Id);
     }
     return indices;
   }
@@ -131,7 +132,7 @@ export class IdMap {
   /** A copy with further ids behind those that are here. */
   extendedBy(other: IdMap): IdMap {
     const result = IdMap.of(this.ids);
-    for (const id of other.ids) result.#add(id);
+    for (const id of other.ids) result.add(id);
     return result;
   }
 

@@ -1,7 +1,16 @@
 /** Trained models and folded-in users: ids in, ids out, everything between in the core. */
-import type { Core, CoreGuest, CoreModel, CoreRatings, CoreRequest, CoreScored } from "./core.js";
-import { Owned } from "./core.js";
+import type {
+  Core,
+  CoreFeature,
+  CoreGuest,
+  CoreModel,
+  CoreRatings,
+  CoreRequest,
+  CoreScored,
+} from "./core.js";
+import { checkOwned, Owned } from "./core.js";
 import { ArgumentError, FileFormatError, show } from "./errors.js";
+import { encodeContexts, encodeRecord, Encoder } from "./features.js";
 import { checkIdList, IdMap } from "./ids.js";
 import {
   checkBoolean,
@@ -14,22 +23,31 @@ import {
   resolveModelOptions,
   valueOf,
 } from "./options.js";
+import { checkRowSet } from "./rows.js";
 import type {
+  ClipOptions,
   Explanation,
+  FeatureRecord,
+  FieldSide,
+  FieldStrength,
+  FoldedItem,
   FoldedUser,
   FoldInOptions,
   Id,
   IdArray,
   Model,
+  Parameters,
   PredictOptions,
   Rating,
   Recommendation,
   RecommendOptions,
+  Rows,
   SaveOptions,
   SimilarItem,
   SimilarOptions,
   SimilarUser,
   TrainingSummary,
+  UnseenCategory,
 } from "./types.js";
 
 const nothingTrained: TrainingSummary = {
@@ -41,20 +59,42 @@ const nothingTrained: TrainingSummary = {
 
 function checkRecommendOptions(options: unknown, extra: readonly string[] = []) {
   const given = checkObject(options, "options");
-  checkNoExtraKeys(given, ["n", "filterSeen", "exclude", "candidates", ...extra], "recommend");
+  checkNoExtraKeys(
+    given,
+    ["n", "filterSeen", "exclude", "candidates", "context", ...extra],
+    "recommend",
+  );
   return {
     n: checkInteger(valueOf(given, "n", 10), "n", { min: 1, max: 0xfffffffe }),
     filterSeen: checkBoolean(valueOf(given, "filterSeen", true), "filterSeen"),
     exclude: given["exclude"] as IdArray | undefined,
     candidates: given["candidates"] as IdArray | undefined,
+    context: given["context"],
   };
 }
 
-function checkClip(options: unknown): boolean {
+type CheckedRecommendOptions = ReturnType<typeof checkRecommendOptions>;
+
+function checkClip(options: unknown, extra: readonly string[] = []): boolean {
   const given = checkObject(options, "options");
-  checkNoExtraKeys(given, ["clip"], "predict");
+  checkNoExtraKeys(given, ["clip", ...extra], "predict");
   return checkBoolean(valueOf(given, "clip", true), "clip");
 }
+
+function checkSimilar(options: unknown): { n: number; measure: "cosine" | "dot" } {
+  const given = checkObject(options, "options");
+  checkNoExtraKeys(given, ["n", "measure"], "similar");
+  return {
+    n: checkInteger(valueOf(given, "n", 10), "n", { min: 1, max: 0xfffffffe }),
+    measure: checkChoice(valueOf(given, "measure", "cosine"), "measure", ["cosine", "dot"]),
+  };
+}
+
+/** What somebody new gave, in indices and columns. */
+type CheckedRatings = CoreRatings & { unseen: UnseenCategory[] };
+
+/** More unseen categories than this are not reported one by one. */
+const mostReports = 100;
 
 export class TrainedModel implements Model {
   readonly owned: Owned<CoreModel>;
@@ -67,6 +107,10 @@ export class TrainedModel implements Model {
   readonly summary: TrainingSummary;
   /** Whether predictions go through a sigmoid. */
   readonly logistic: boolean;
+  /** How features become columns; of the family "fm". */
+  readonly encoders: readonly Encoder[];
+  /** Unseen categories that were reported. */
+  readonly #reported = new Set<string>();
 
   constructor(core: Core, handle: CoreModel, users: IdMap, items: IdMap, summary = nothingTrained) {
     this.owned = new Owned(core, handle, "model");
@@ -78,6 +122,7 @@ export class TrainedModel implements Model {
     this.valueRange = Object.freeze([handle.low, handle.high] as const);
     this.options = deepFrozen(JSON.parse(handle.options) as Record<string, unknown>);
     this.summary = summary;
+    this.encoders = readEncoders(handle.features);
   }
 
   /** Reads a file; the core has refused everything malformed but the ids, which are ours. */
@@ -87,6 +132,7 @@ export class TrainedModel implements Model {
       const users = readIds(handle.userIds, handle.users, "user_ids");
       const items = readIds(handle.itemIds, handle.items, "item_ids");
       checkStoredOptions(handle);
+      checkEncoders(handle);
       return new TrainedModel(core, handle, users, items);
     } catch (error) {
       handle.delete();
@@ -124,7 +170,7 @@ export class TrainedModel implements Model {
 
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array {
     this.owned.requireOpen();
-    const clip = checkClip(options);
+    const clip = checkClip(options, ["context"]);
     const length = checkIdList(users, "users").length;
     if (checkIdList(items, "items").length !== length) {
       throw new ArgumentError(
@@ -135,7 +181,44 @@ export class TrainedModel implements Model {
     }
     const userIndices = this.users.indicesOf(users, "users", "user", "the model");
     const itemIndices = this.items.indicesOf(items, "items", "item", "the model");
-    return this.owned.run((model) => model.predict(userIndices, itemIndices, clip));
+    const context = this.contexts(options, length);
+    return this.owned.run((model) => model.predict(userIndices, itemIndices, clip, context));
+  }
+
+  /** The contexts of predictions as the core takes them. */
+  contexts(options: PredictOptions | undefined, count: number): CoreFeature[] | null {
+    if (options?.context === undefined) return null;
+    this.#requireMachine("context");
+    return encodeContexts(options.context, count, this.encoders, this.reporter());
+  }
+
+  /** One record of features as the core takes it. */
+  encoded(record: unknown, side: FieldSide, argument: string, unseen: UnseenCategory[] = []) {
+    this.#requireMachine(argument);
+    return encodeRecord(record, side, this.encoders, argument, this.reporter(unseen));
+  }
+
+  #requireMachine(argument: string): void {
+    if (this.family === "fm") return;
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `a model of the family "${this.family}" knows no features; train one with model: "fm"`,
+      argument,
+    );
+  }
+
+  /** Says each unseen category once, and notes it in the list. */
+  reporter(list: UnseenCategory[] = []): (unseen: UnseenCategory) => void {
+    return (unseen) => {
+      list.push(unseen);
+      const key = JSON.stringify([unseen.field, unseen.category]);
+      if (this.#reported.has(key)) return;
+      this.#reported.add(key);
+      if (this.#reported.size > mostReports) return;
+      console.warn(
+        `FeatherFM: the model never met ${show(unseen.category)} in the field "${unseen.field}"; it contributes nothing`,
+      );
+    };
   }
 
   recommend(user: Id, options?: RecommendOptions): Recommendation[] {
@@ -160,10 +243,7 @@ export class TrainedModel implements Model {
     }));
   }
 
-  #recommend(
-    users: Uint32Array,
-    options: ReturnType<typeof checkRecommendOptions>,
-  ): Recommendation[][] {
+  #recommend(users: Uint32Array, options: CheckedRecommendOptions): Recommendation[][] {
     const request = this.request(options);
     return this.owned
       .run((model) => model.recommend(users, options.filterSeen, request))
@@ -171,13 +251,15 @@ export class TrainedModel implements Model {
   }
 
   /** A checked request in indices. */
-  request(options: ReturnType<typeof checkRecommendOptions>): CoreRequest {
+  request(options: CheckedRecommendOptions): CoreRequest {
     const known = (list: IdArray | undefined, name: string) =>
       list === undefined ? null : this.items.knownIndices(list, name);
     return {
       n: options.n,
       exclude: known(options.exclude, "exclude"),
       candidates: known(options.candidates, "candidates"),
+      context:
+        options.context === undefined ? null : this.encoded(options.context, "context", "context"),
     };
   }
 
@@ -198,11 +280,13 @@ export class TrainedModel implements Model {
 
   similarUsers(user: Id, options?: SimilarOptions): SimilarUser[] {
     this.owned.requireOpen();
-    const { indices, scores } = this.#similar(
-      "users",
-      this.users.indexOf(user, "user", "the model"),
-      options,
+    return this.namedUsers(
+      this.#similar("users", this.users.indexOf(user, "user", "the model"), options),
     );
+  }
+
+  /** Users by id, with their scores. */
+  namedUsers({ indices, scores }: CoreScored): SimilarUser[] {
     return Array.from(indices, (index, k) => ({
       user: this.users.at(index),
       score: scores[k] as number,
@@ -210,10 +294,7 @@ export class TrainedModel implements Model {
   }
 
   #similar(side: "users" | "items", row: number, options: SimilarOptions | undefined): CoreScored {
-    const given = checkObject(options, "options");
-    checkNoExtraKeys(given, ["n", "measure"], "similar");
-    const n = checkInteger(valueOf(given, "n", 10), "n", { min: 1, max: 0xfffffffe });
-    const measure = checkChoice(valueOf(given, "measure", "cosine"), "measure", ["cosine", "dot"]);
+    const { n, measure } = checkSimilar(options);
     return this.owned.run((model) => model.similar(side, row, n, measure));
   }
 
@@ -223,11 +304,38 @@ export class TrainedModel implements Model {
     return new Guest(this, guest, given);
   }
 
+  foldInItem(features: FeatureRecord): FoldedItem {
+    this.owned.requireOpen();
+    const unseen: UnseenCategory[] = [];
+    const encoded = this.encoded(features, "item", "features", unseen);
+    return new GuestItem(
+      this,
+      this.owned.run((model) => model.describeItem(encoded)),
+      unseen,
+    );
+  }
+
+  predictRows(rows: Rows, options?: ClipOptions): Float32Array {
+    this.owned.requireOpen();
+    const clip = checkClip(options);
+    const { handle } = checkRowSet(rows, "rows", this.owned.core).owned;
+    return this.owned.run((model) => model.predictRows(handle, clip));
+  }
+
+  fields(): FieldStrength[] {
+    return this.owned.run((model) => model.fields());
+  }
+
+  parameters(): Parameters {
+    return this.owned.run((model) => model.parameters());
+  }
+
   /** The ratings of somebody new in indices. */
-  checkRatings(ratings: readonly Rating[], options?: FoldInOptions): CoreRatings {
+  checkRatings(ratings: readonly Rating[], options?: FoldInOptions): CheckedRatings {
     this.owned.requireOpen();
     const given = checkObject(options, "options");
-    checkNoExtraKeys(given, ["regularization"], "foldInUser");
+    checkNoExtraKeys(given, ["regularization", "features"], "foldInUser");
+    const unseen: UnseenCategory[] = [];
     if (!Array.isArray(ratings)) {
       throw new ArgumentError(
         "INVALID_ARGUMENT",
@@ -254,6 +362,11 @@ export class TrainedModel implements Model {
         given["regularization"] === undefined
           ? null
           : checkFinite(given["regularization"], "regularization", { min: 0, max: 1e6 }),
+      features:
+        given["features"] === undefined
+          ? null
+          : this.encoded(given["features"], "user", "features", unseen),
+      unseen,
     };
   }
 
@@ -283,12 +396,14 @@ export class TrainedModel implements Model {
 export class Guest implements FoldedUser {
   readonly vector: Float32Array;
   readonly bias: number;
+  readonly unseen: readonly UnseenCategory[];
   readonly #model: TrainedModel;
   readonly #ratings: CoreRatings;
 
-  constructor(model: TrainedModel, guest: CoreGuest, ratings: CoreRatings) {
+  constructor(model: TrainedModel, guest: CoreGuest, ratings: CheckedRatings) {
     this.#model = model;
     this.#ratings = ratings;
+    this.unseen = ratings.unseen;
     this.vector = guest.vector;
     this.bias = guest.bias;
   }
@@ -303,9 +418,10 @@ export class Guest implements FoldedUser {
   }
 
   predict(items: IdArray, options?: PredictOptions): Float32Array {
-    const clip = checkClip(options);
+    const clip = checkClip(options, ["context"]);
     const indices = this.#model.items.indicesOf(items, "items", "item", "the model");
-    return this.#model.owned.run((model) => model.predictGuest(this, indices, clip));
+    const context = this.#model.contexts(options, indices.length);
+    return this.#model.owned.run((model) => model.predictGuest(this, indices, clip, context));
   }
 
   explain(item: Id): Explanation {
@@ -317,6 +433,66 @@ export class Guest implements FoldedUser {
     }));
     contributions.sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution));
     return { score: parts.score, base: parts.base, contributions };
+  }
+}
+
+/** An item known by its features: plain numbers that borrow the model for ranking. */
+export class GuestItem implements FoldedItem {
+  readonly vector: Float32Array;
+  readonly bias: number;
+  readonly unseen: readonly UnseenCategory[];
+  readonly #model: TrainedModel;
+
+  constructor(model: TrainedModel, item: CoreGuest, unseen: readonly UnseenCategory[]) {
+    this.#model = model;
+    this.vector = item.vector;
+    this.bias = item.bias;
+    this.unseen = unseen;
+  }
+
+  similarItems(options?: SimilarOptions): SimilarItem[] {
+    const { n, measure } = checkSimilar(options);
+    return this.#model.named(
+      this.#model.owned.run((model) => model.similarToItem(this, n, measure)),
+    );
+  }
+
+  topUsers(options?: { n?: number }): SimilarUser[] {
+    const given = checkObject(options, "options");
+    checkNoExtraKeys(given, ["n"], "topUsers");
+    const n = checkInteger(valueOf(given, "n", 10), "n", { min: 1, max: 0xfffffffe });
+    return this.#model.namedUsers(this.#model.owned.run((model) => model.usersForItem(this, n)));
+  }
+
+  predict(users: IdArray, options?: ClipOptions): Float32Array {
+    const clip = checkClip(options);
+    const indices = this.#model.users.indicesOf(users, "users", "user", "the model");
+    return this.#model.owned.run((model) => model.predictForItem(this, indices, clip));
+  }
+}
+
+function readEncoders(text: string): Encoder[] {
+  if (text === "") return [];
+  const list = parseJson(text, "features");
+  if (Array.isArray(list)) return list.map((entry) => Encoder.fromJSON(entry));
+  throw new FileFormatError(
+    "MALFORMED_FILE",
+    "not a valid model file: its features are no list",
+    "bytes",
+  );
+}
+
+/** The encoders of a file must make columns of the fields that its model has. */
+function checkEncoders(handle: CoreModel): void {
+  const fields = handle.fields();
+  for (const { name, side, columns } of readEncoders(handle.features)) {
+    const field = fields.find((one) => one.name === name && one.side === side);
+    if (field !== undefined && columns === field.columns) continue;
+    throw new FileFormatError(
+      "MALFORMED_FILE",
+      `not a valid model file: its features do not fit the field ${show(name)}`,
+      "bytes",
+    );
   }
 }
 
@@ -373,16 +549,5 @@ function readIds(text: string, count: number, what: string): IdMap {
 
 /** A model of this engine, or an error that names the argument. */
 export function checkModel(value: unknown, name: string, core: Core): TrainedModel {
-  if (!(value instanceof TrainedModel)) {
-    throw new ArgumentError(
-      "INVALID_ARGUMENT",
-      `${name} must be a model; got ${show(value)}`,
-      name,
-    );
-  }
-  if (value.owned.core !== core) {
-    throw new ArgumentError("INVALID_ARGUMENT", `${name} belongs to another engine`, name);
-  }
-  value.owned.requireOpen();
-  return value;
+  return checkOwned(value, TrainedModel, "a model", name, core);
 }

@@ -316,6 +316,216 @@ const svd = {
 
 const popularity = {};
 
+const regularizationOfFields = (value: unknown, name: string) => {
+  const result: Record<string, { linear: number; factors: number }> = {};
+  for (const [field, given] of Object.entries(checkGiven(value, name))) {
+    const where = `${name}.${field}`;
+    const check = (one: unknown, part: string) => checkFinite(one, part, { min: 0, max: 1e6 });
+    if (typeof given === "number") {
+      const both = check(given, where);
+      result[field] = { linear: both, factors: both };
+    } else {
+      const parts = checkGiven(given, where);
+      checkNoExtraKeys(parts, ["linear", "factors"], where);
+      result[field] = {
+        linear: check(parts["linear"], `${where}.linear`),
+        factors: check(parts["factors"], `${where}.factors`),
+      };
+    }
+  }
+  return result;
+};
+
+interface FmRegularization {
+  constant: number;
+  linear: number;
+  factors: number;
+  fields: Record<string, { linear: number; factors: number }>;
+}
+type FmRegularizationInput =
+  | number
+  | {
+      constant?: number;
+      linear?: number;
+      factors?: number;
+      fields?: Record<string, number | { linear: number; factors: number }>;
+    };
+
+/** One number for weights and factors, or an object that sets some parts and leaves the default for the others. */
+const fmRegularization = (linear: number, factors: number) => ({
+  default: { constant: 0, linear, factors, fields: {} },
+  input: linear as FmRegularizationInput,
+  parse(value: unknown, name: string, fallback: FmRegularization): FmRegularization {
+    const check = (one: unknown, part: string) => checkFinite(one, part, { min: 0, max: 1e6 });
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      const both = check(value, name);
+      return { ...fallback, linear: both, factors: both };
+    }
+    const given = value as Record<string, unknown>;
+    checkNoExtraKeys(given, ["constant", "linear", "factors", "fields"], name);
+    const part = (key: "constant" | "linear" | "factors") =>
+      check(valueOf(given, key, fallback[key]), `${name}.${key}`);
+    return {
+      constant: part("constant"),
+      linear: part("linear"),
+      factors: part("factors"),
+      fields: regularizationOfFields(valueOf(given, "fields", fallback.fields), `${name}.fields`),
+    };
+  },
+});
+
+/** A list without repetitions. */
+function checkNames<const T extends string>(
+  value: unknown,
+  name: string,
+  choices: readonly T[] | undefined,
+): T[] {
+  if (!Array.isArray(value)) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `${name} must be a list of names; got ${show(value)}`,
+      name,
+    );
+  }
+  return Array.from(value as unknown[], (entry, k) => {
+    if (choices !== undefined) return checkChoice(entry, `${name}[${k}]`, choices);
+    if (typeof entry === "string") return entry as T;
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `${name}[${k}] must be a name; got ${show(entry)}`,
+      name,
+    );
+  }).filter((entry, k, all) => all.indexOf(entry) === k);
+}
+
+const fmCommon = {
+  /** `"regression"` on ratings, or `"classification"` of labels: ratings 0 and 1, or -1 and 1. Predictions are probabilities. */
+  task: choice("regression", ["regression", "classification"]),
+  /** Number of latent factors, 0 to 1024. 0 leaves linear regression. */
+  factors: integer(16, { min: 0, max: 1024 }),
+  /** Which of the terms without factors are learned: `true`, `false`, or `{ constant, linear }`. @defaultValue true */
+  terms: perPart({ constant: true, linear: true }, ["constant", "linear"], checkBoolean),
+  /**
+   * Whether every user and every item has a column of its own: `true`, `false`, or `{ user, item }`. Without them a model
+   * knows users and items by their features alone. @defaultValue true
+   */
+  identity: perPart({ user: true, item: true }, ["user", "item"], checkBoolean),
+  /** Which of the dataset's fields to use, by name. @defaultValue "all" */
+  fields: {
+    default: "all",
+    parse: (value, name) => (value === "all" ? value : checkNames(value, name, undefined)),
+  } as Option<"all" | readonly string[]>,
+  /**
+   * Fields made from the training interactions: `"user-items"`, the items a user has met; `"item-users"`, the users who have met
+   * an item; `"day"`, the day of the interaction. @defaultValue []
+   */
+  derived: {
+    default: [],
+    parse: (value, name) => checkNames(value, name, ["user-items", "item-users", "day"]),
+  } as Option<readonly ("user-items" | "item-users" | "day")[]>,
+  /** What timestamps count, for the field "day". `"auto"` tells by their size. @defaultValue "auto" */
+  timestampUnit: choice("auto", ["auto", "seconds", "milliseconds"]),
+  /**
+   * How the penalty of a column grows: `regularization * s^frequencyScaling`, 0 to 1, with s the sum of its squares over the
+   * training rows: their number, for a category. @defaultValue 0.5
+   */
+  frequencyScaling: finite(0.5, { min: 0, max: 1 }),
+  /** Lowest and highest possible rating, to which predictions are limited; `"observed"` takes the training data's. */
+  valueRange,
+  /** Standard deviation of the initial factors. @defaultValue 0.1 */
+  initialScale: finite(0.1, { min: 0, max: 10 }),
+  /** Same seed and data, same bits. @defaultValue 1 */
+  seed,
+};
+
+const learningRate = (rate: number, decay: number) => ({
+  /** Step size, above 0 to 1e9. */
+  learningRate: finite(rate, { above: 0, max: 1e9 }),
+  /** The rate is multiplied by this after every epoch, above 0 to 1. */
+  learningRateDecay: finite(decay, { above: 0, max: 1 }),
+});
+
+const fmAls = {
+  ...fmCommon,
+  /** Alternating least squares by coordinate descent: each parameter is solved exactly with the others held. */
+  solver: choice("als", ["als"]),
+  /** Number of sweeps over all parameters, 1 to 100,000. @defaultValue 15 */
+  epochs: integer(15, { min: 1, max: 100_000 }),
+  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
+  regularization: fmRegularization(1, 1),
+};
+
+const fmSgd = {
+  ...fmCommon,
+  /** Plain steps, row by row. */
+  solver: choice("sgd", ["sgd"]),
+  /** Number of passes over the training rows, 1 to 100,000. */
+  epochs: integer(30, { min: 1, max: 100_000 }),
+  ...learningRate(0.03, 0.95),
+  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
+  regularization: fmRegularization(0.1, 1.2),
+};
+
+const fmAdagrad = {
+  ...fmCommon,
+  /** Steps shrink by the root of the sum of squared gradients (Duchi, Hazan, Singer 2011). */
+  solver: choice("adagrad", ["adagrad"]),
+  /** Number of passes over the training rows, 1 to 100,000. */
+  epochs: integer(20, { min: 1, max: 100_000 }),
+  ...learningRate(0.05, 1),
+  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
+  regularization: fmRegularization(0.1, 1.2),
+};
+
+const fmAdam = {
+  ...fmCommon,
+  /** Steps from running moments of the gradient of small batches (Kingma, Ba 2015). */
+  solver: choice("adam", ["adam"]),
+  /** Number of passes over the training rows, 1 to 100,000. */
+  epochs: integer(20, { min: 1, max: 100_000 }),
+  ...learningRate(0.02, 0.95),
+  /** Rows per step, 1 to 1,000,000. @defaultValue 256 */
+  batchSize: integer(256, { min: 1, max: 1_000_000 }),
+  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
+  regularization: fmRegularization(0.1, 1.2),
+  /** Memory of the mean of the gradient, 0 to below 1. @defaultValue 0.9 */
+  beta1: finite(0.9, { min: 0, below: 1 }),
+  /** Memory of the mean of its square, 0 to below 1. @defaultValue 0.999 */
+  beta2: finite(0.999, { min: 0, below: 1 }),
+};
+
+const fmFtrl = {
+  ...fmCommon,
+  /**
+   * The linear part by FTRL-proximal (McMahan et al. 2013), which keeps weights that carry nothing at exactly 0; factors by
+   * AdaGrad.
+   */
+  solver: choice("ftrl", ["ftrl"]),
+  /** Number of passes over the training rows, 1 to 100,000. */
+  epochs: integer(20, { min: 1, max: 100_000 }),
+  ...learningRate(0.05, 1),
+  /** Penalty on the size of linear weights, 0 to 1e6: the larger, the more of them are 0. @defaultValue 0.1 */
+  l1: finite(0.1, { min: 0, max: 1e6 }),
+  /** Damps the first steps of rare columns, 0 to 1e6. @defaultValue 1 */
+  ftrlBeta: finite(1, { min: 0, max: 1e6 }),
+  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
+  regularization: fmRegularization(0.1, 1.2),
+};
+
+const fmSgda = {
+  ...fmCommon,
+  /**
+   * Plain steps with penalties that follow the validation data (Rendle 2012); needs `validation`. The penalties given are where
+   * they start, per row; `summary.learnedRegularization` says where they arrived.
+   */
+  solver: choice("sgda", ["sgda"]),
+  /** Number of passes over the training rows, 1 to 100,000. */
+  epochs: integer(30, { min: 1, max: 100_000 }),
+  ...learningRate(0.02, 0.98),
+  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
+  regularization: fmRegularization(0, 0),
+};
+
 /** The option tables by what selects them; a test walks over them and holds them to the C++ side. */
 export const optionTables = {
   "mf/sgd": mfSgd,
@@ -324,6 +534,12 @@ export const optionTables = {
   "mf/als": mfAls,
   svd,
   popularity,
+  "fm/als": fmAls,
+  "fm/sgd": fmSgd,
+  "fm/adagrad": fmAdagrad,
+  "fm/adam": fmAdam,
+  "fm/ftrl": fmFtrl,
+  "fm/sgda": fmSgda,
 } as const;
 
 type Input<O> = O extends { readonly input: infer I } ? I : O extends Option<infer T> ? T : never;
@@ -331,7 +547,7 @@ type OptionsOf<Table> = { [K in keyof Table]?: Input<Table[K]> };
 
 /** What every training run takes besides the options of its model. */
 export interface TrainControls<D = Dataset> {
-  /** Held-out interactions whose error is measured after every epoch; only for the model "mf", which has epochs. */
+  /** Held-out interactions whose error is measured after every epoch; for the models "mf" and "fm", which have epochs. */
   validation?: D;
   /**
    * Stop after this many epochs without a better validation loss, and return the best epoch's parameters. Needs
@@ -365,8 +581,42 @@ export type SvdOptions = { model: "svd" } & OptionsOf<typeof svd>;
 /** The baseline that recommends what most users met. */
 export type PopularityOptions = { model: "popularity" } & OptionsOf<typeof popularity>;
 
+/** Factorization machine by alternating least squares (the default). */
+export type FmAlsOptions = {
+  model: "fm";
+  solver?: "als";
+  // The solver may be left out, so nothing else tells the compiler that these belong to another.
+  learningRate?: never;
+  learningRateDecay?: never;
+  batchSize?: never;
+  beta1?: never;
+  beta2?: never;
+  l1?: never;
+  ftrlBeta?: never;
+} & OptionsOf<typeof fmAls>;
+/** Factorization machine by stochastic gradient descent. */
+export type FmSgdOptions = { model: "fm"; solver: "sgd" } & OptionsOf<typeof fmSgd>;
+/** Factorization machine with AdaGrad. */
+export type FmAdagradOptions = { model: "fm"; solver: "adagrad" } & OptionsOf<typeof fmAdagrad>;
+/** Factorization machine with Adam, in mini-batches. */
+export type FmAdamOptions = { model: "fm"; solver: "adam" } & OptionsOf<typeof fmAdam>;
+/** Factorization machine with a sparse linear part. */
+export type FmFtrlOptions = { model: "fm"; solver: "ftrl" } & OptionsOf<typeof fmFtrl>;
+/** Factorization machine with penalties that follow the validation data. */
+export type FmSgdaOptions = { model: "fm"; solver: "sgda" } & OptionsOf<typeof fmSgda>;
+
+/** Factorization machines, by their solver. */
+export type FmOptions =
+  FmAlsOptions | FmSgdOptions | FmAdagradOptions | FmAdamOptions | FmFtrlOptions | FmSgdaOptions;
+
 export type ModelOptions =
-  MfSgdOptions | MfAdagradOptions | MfAdamOptions | MfAlsOptions | SvdOptions | PopularityOptions;
+  | MfSgdOptions
+  | MfAdagradOptions
+  | MfAdamOptions
+  | MfAlsOptions
+  | SvdOptions
+  | PopularityOptions
+  | FmOptions;
 
 export type TrainOptions<D = Dataset> = ModelOptions & TrainControls<D>;
 
@@ -380,9 +630,15 @@ export type FitPartialOptions<D = Dataset> = {
 export const controlNames = ["validation", "patience", "onEpoch", "onProgress", "signal"] as const;
 
 /** Model options with every default filled in and every value checked. */
-export type ResolvedOptions = { readonly model: "mf" | "svd" | "popularity" } & Readonly<
+export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readonly<
   Record<string, unknown>
 >;
+
+/** What tells the algorithms of a family apart. */
+const selectors = {
+  mf: { name: "optimizer", choices: ["sgd", "adagrad", "adam", "als"] },
+  fm: { name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda"] },
+} as const;
 
 /**
  * The options with every default filled in, for forms and the like: defaults depend on `model`, `optimizer` and `loss`.
@@ -395,28 +651,29 @@ export function withDefaults(options: ModelOptions): ResolvedOptions {
 /** Checks `options` against the table its `model` and `optimizer` select; controls are left to the caller. */
 export function resolveModelOptions(options: unknown): ResolvedOptions {
   const given = checkObject(options, "options");
-  const model = checkChoice(given["model"], "model", ["mf", "svd", "popularity"]);
-  const optimizer =
-    model === "mf"
-      ? checkChoice(valueOf(given, "optimizer", "sgd"), "optimizer", [
-          "sgd",
-          "adagrad",
-          "adam",
-          "als",
-        ])
-      : undefined;
-  const where =
-    optimizer === undefined ? model : (`${model}/${optimizer}` as keyof typeof optionTables);
+  const model = checkChoice(given["model"], "model", ["mf", "svd", "popularity", "fm"]);
+  const selector = model === "mf" || model === "fm" ? selectors[model] : undefined;
+  const selected =
+    selector &&
+    checkChoice(
+      valueOf(given, selector.name, selector.choices[0]),
+      selector.name,
+      selector.choices as readonly string[],
+    );
+  const where = selected === undefined ? model : `${model}/${selected}`;
   const table: Readonly<Record<string, Option<unknown>>> =
     optionTables[where as keyof typeof optionTables];
   checkNoExtraKeys(given, ["model", ...Object.keys(table), ...controlNames], where);
-  const defaults = given["loss"] === "logistic" ? (logisticDefaults[String(optimizer)] ?? {}) : {};
-  const resolved: Record<string, unknown> & { model: "mf" | "svd" | "popularity" } = { model };
+  const defaults =
+    model === "mf" && given["loss"] === "logistic"
+      ? (logisticDefaults[String(selected)] ?? {})
+      : {};
+  const resolved: Record<string, unknown> & { model: ModelOptions["model"] } = { model };
   for (const [name, option] of Object.entries(table)) {
     const fallback = defaults[name] ?? option.default;
     resolved[name] =
       given[name] === undefined ? fallback : option.parse(given[name], name, fallback);
   }
-  if (optimizer !== undefined) resolved["optimizer"] = optimizer;
+  if (selector !== undefined) resolved[selector.name] = selected;
   return resolved;
 }

@@ -1,8 +1,16 @@
 /** Training runs: one generator does the work in slices; whoever drives it decides what happens between two of them. */
 import { throwIfAborted } from "./abort.js";
-import type { Core, CoreInteractions, CoreModel, CoreTrainer } from "./core.js";
+import type {
+  Core,
+  CoreDescription,
+  CoreInteractions,
+  CoreModel,
+  CoreModule,
+  CoreTrainer,
+} from "./core.js";
 import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, DivergedError, show } from "./errors.js";
+import type { Encoder, Field } from "./features.js";
 import { IdMap } from "./ids.js";
 import { TrainedModel } from "./model.js";
 import {
@@ -15,20 +23,26 @@ import {
   resolveModelOptions,
   type TrainControls,
 } from "./options.js";
+import { checkRowSet, CoreRowSet } from "./rows.js";
 import type { EpochReport, TrainingSummary } from "./types.js";
 
 /** How long a slice of training takes: short against the 100 ms in which a cancel must take effect. */
 const sliceMs = 12;
 
-export interface CheckedControls {
-  validation: CoreDataset | undefined;
+export interface CheckedControls<D> {
+  validation: D | undefined;
   patience: number;
   onEpoch: TrainControls["onEpoch"];
   onProgress: TrainControls["onProgress"];
   signal: AbortSignal | undefined;
 }
 
-export function checkControls(options: unknown, core: Core): CheckedControls {
+/** `check` takes validation data of the kind that is trained on. */
+export function checkControls<D>(
+  options: unknown,
+  core: Core,
+  check: (value: unknown, name: string, core: Core) => D,
+): CheckedControls<D> {
   const given = checkObject(options, "options") as TrainControls;
   for (const name of ["onEpoch", "onProgress"] as const) {
     if (given[name] !== undefined && typeof given[name] !== "function") {
@@ -47,7 +61,7 @@ export function checkControls(options: unknown, core: Core): CheckedControls {
     );
   }
   const validation =
-    given.validation === undefined ? undefined : checkDataset(given.validation, "validation", core);
+    given.validation === undefined ? undefined : check(given.validation, "validation", core);
   if (given.patience !== undefined && validation === undefined) {
     throw new ArgumentError("INVALID_ARGUMENT", "patience needs a validation dataset", "patience");
   }
@@ -67,10 +81,9 @@ export function checkControls(options: unknown, core: Core): CheckedControls {
 interface Run {
   core: Core;
   options: ResolvedOptions;
-  controls: CheckedControls;
-  data: CoreInteractions;
-  validation: CoreInteractions | null;
-  start: CoreModel | null;
+  controls: CheckedControls<unknown>;
+  /** Makes the core's trainer from the options it is to have, and their text to be kept with the model. */
+  trainer: (module: CoreModule, options: object, text: string) => CoreTrainer;
   users: IdMap;
   items: IdMap;
 }
@@ -78,8 +91,13 @@ interface Run {
 /** Yields after every slice; returns the model. An early end of the generator frees everything. */
 export type Training = Generator<void, TrainedModel, void>;
 
-function* popularity(run: Run): Training {
-  const { core, data, users, items, options } = run;
+function* popularity(
+  core: Core,
+  options: ResolvedOptions,
+  signal: AbortSignal | undefined,
+  { owned: { handle: data }, users, items }: CoreDataset,
+): Training {
+  throwIfAborted(signal);
   const begun = performance.now();
   const handle = core.run((module) => module.trainPopularity(data, JSON.stringify(options)));
   const elapsedMs = performance.now() - begun;
@@ -93,24 +111,20 @@ function* popularity(run: Run): Training {
 }
 
 function* steps(run: Run): Training {
+  throwIfAborted(run.controls.signal);
   const { core, options, controls, users, items } = run;
   const begun = performance.now();
   const epochs = typeof options["epochs"] === "number" ? options["epochs"] : 1;
   const reports: EpochReport[] = [];
   const trainer = core.run((module) =>
-    module.makeTrainer(
-      { ...options, patience: controls.patience },
-      JSON.stringify(options),
-      run.data,
-      run.validation,
-      run.start,
-    ),
+    run.trainer(module, { ...options, patience: controls.patience }, JSON.stringify(options)),
   );
   const finished = () => {
     const summary: TrainingSummary = {
       epochs: reports,
       bestEpoch: trainer.bestEpoch,
       stoppedEarly: trainer.stoppedEarly,
+      ...learnedRegularization(trainer),
       elapsedMs: performance.now() - begun,
     };
     return new TrainedModel(core, trainer.model(), users, items, summary);
@@ -153,47 +167,188 @@ function free(core: Core, trainer: CoreTrainer): void {
   if (!core.closed) trainer.delete();
 }
 
-function* trained(run: Run): Training {
-  throwIfAborted(run.controls.signal);
-  return yield* run.options.model === "popularity" ? popularity(run) : steps(run);
+function learnedRegularization(
+  trainer: CoreTrainer,
+): Pick<TrainingSummary, "learnedRegularization"> {
+  const penalties = trainer.learnedPenalties();
+  if (penalties.length === 0) return {};
+  return {
+    learnedRegularization: Object.fromEntries(
+      penalties.map(({ field, linear, factors }) => [field, { linear, factors }]),
+    ),
+  };
+}
+
+/** Options of a factorization machine as the core takes them. */
+function fmCoreOptions(options: object, inMilliseconds: boolean): object {
+  const { derived, timestampUnit, regularization, ...rest } = options as {
+    derived: readonly string[];
+    timestampUnit: string;
+    regularization: { fields: Record<string, { linear: number; factors: number }> };
+  };
+  const milliseconds =
+    timestampUnit === "milliseconds" || (timestampUnit === "auto" && inMilliseconds);
+  return {
+    ...rest,
+    derived: {
+      userItems: derived.includes("user-items"),
+      itemUsers: derived.includes("item-users"),
+      day: derived.includes("day"),
+      unitsPerDay: milliseconds ? 86_400_000 : 86_400,
+    },
+    regularization: {
+      ...regularization,
+      fields: Object.entries(regularization.fields).map(([field, penalties]) => ({
+        field,
+        ...penalties,
+      })),
+    },
+  };
+}
+
+/** The encoders of the dataset's fields that the options name. */
+function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] {
+  const encoders = data.knowledge.fields.map(({ encoder }) => encoder);
+  const chosen = options["fields"] as "all" | readonly string[];
+  if (chosen === "all") return encoders;
+  for (const [k, name] of chosen.entries()) {
+    if (encoders.some((encoder) => encoder.name === name)) continue;
+    const known = encoders.map((encoder) => `"${encoder.name}"`).join(", ");
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `fields[${k}]: the dataset has no field "${name}"; it has ${known || "none"}`,
+      "fields",
+    );
+  }
+  return encoders.filter((encoder) => chosen.includes(encoder.name));
+}
+
+/** What the features of the data give a factorization machine under the maps of its model. */
+function describe(
+  encoders: readonly Encoder[],
+  data: CoreDataset,
+  validation: CoreDataset | undefined,
+  users: IdMap,
+  items: IdMap,
+): CoreDescription {
+  return {
+    features: data.featuresFor(encoders, users, items),
+    validationFeatures: validation?.featuresFor(encoders, users, items) ?? null,
+    encoders: JSON.stringify(encoders),
+  };
+}
+
+/** Training on interactions; `counted` are those and the validation's, both counted by `users` and `items`. */
+function* onInteractions(
+  core: Core,
+  options: ResolvedOptions,
+  controls: CheckedControls<CoreDataset>,
+  data: CoreDataset,
+  users: IdMap,
+  items: IdMap,
+  encoders: readonly Encoder[],
+  start: CoreModel | null,
+): Training {
+  const { validation } = controls;
+  return yield* withCounted(data, users, items, (counted) =>
+    withCounted(validation, users, items, (countedValidation) =>
+      steps({
+        core,
+        options,
+        controls,
+        trainer: (module, given, text) => {
+          const fm = options.model === "fm";
+          return module.makeTrainer(
+            fm ? fmCoreOptions(given, data.knowledge.inMilliseconds) : given,
+            text,
+            counted as CoreInteractions,
+            countedValidation,
+            start,
+            fm ? describe(encoders, data, validation, users, items) : null,
+          );
+        },
+        users,
+        items,
+      }),
+    ),
+  );
+}
+
+function onRows(
+  core: Core,
+  options: ResolvedOptions,
+  controls: CheckedControls<CoreRowSet>,
+  rows: CoreRowSet,
+  start: CoreModel | null,
+): Training {
+  rows.requireTargets("data");
+  controls.validation?.requireTargets("validation");
+  const none = new IdMap();
+  return steps({
+    core,
+    options,
+    controls,
+    trainer: (module, given, text) =>
+      module.makeRowTrainer(
+        fmCoreOptions(given, false),
+        text,
+        rows.owned.handle,
+        controls.validation?.owned.handle ?? null,
+        start,
+      ),
+    users: none,
+    items: none,
+  });
+}
+
+/** Options that mean something only where there are users and items. */
+function checkRowOptions(given: unknown, options: ResolvedOptions): void {
+  if (options.model !== "fm") {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `the model "${options.model}" is trained on a dataset of users and items; rows are for the model "fm"`,
+      "data",
+    );
+  }
+  for (const name of ["identity", "fields", "derived", "timestampUnit"]) {
+    if ((given as Record<string, unknown>)[name] === undefined) continue;
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `${name} is about users and items, and rows have none`,
+      name,
+    );
+  }
 }
 
 /** Training from the beginning. Arguments are checked at once, before the first slice. */
-export function train(core: Core, data: CoreDataset, given: unknown): Training {
+export function train(core: Core, data: CoreDataset | CoreRowSet, given: unknown): Training {
   const options = resolveModelOptions(given);
-  const controls = checkControls(given, core);
-  if (controls.patience > 0 && options.model !== "mf") {
+  const patient = options.model === "mf" || options.model === "fm";
+  if (data instanceof CoreRowSet) {
+    checkRowOptions(given, options);
+    return onRows(core, options, checkControls(given, core, checkRowSet), data, null);
+  }
+  const controls = checkControls(given, core, checkDataset);
+  if (controls.patience > 0 && !patient) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `patience counts epochs, and the model "${options.model}" has none`,
       "patience",
     );
   }
-  const { users, items } = data;
-  return (function* () {
-    return yield* withCounted(controls.validation, users, items, (validation) =>
-      trained({
-        core,
-        options,
-        controls,
-        data: data.owned.handle,
-        validation,
-        start: null,
-        users,
-        items,
-      }),
-    );
-  })();
+  if (options.model === "popularity") return popularity(core, options, controls.signal, data);
+  const encoders = options.model === "fm" ? chosenEncoders(options, data) : [];
+  return onInteractions(core, options, controls, data, data.users, data.items, encoders, null);
 }
 
 /** Training goes on from a model's parameters, over the users and items of both. */
 export function fitPartial(
   core: Core,
   model: TrainedModel,
-  data: CoreDataset,
+  data: CoreDataset | CoreRowSet,
   given: unknown,
 ): Training {
-  if (model.family !== "mf") {
+  if (model.family !== "mf" && model.family !== "fm") {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `a model of the family "${model.family}" cannot be continued; train it anew`,
@@ -203,40 +358,50 @@ export function fitPartial(
   const changes = checkObject(given, "options");
   checkNoExtraKeys(changes, ["epochs", "learningRate", "seed", ...controlNames], "fitPartial");
   const options = continuedOptions(model, changes);
-  const controls = checkControls(given, core);
+  const start = model.owned.handle;
+  if (data instanceof CoreRowSet || (model.family === "fm" && model.users.size === 0)) {
+    const rows = checkRowSet(data, "data", core);
+    if (model.family === "mf" || model.users.size > 0) {
+      throw new ArgumentError(
+        "INVALID_ARGUMENT",
+        "a model of users and items continues with a dataset, not with rows",
+        "data",
+      );
+    }
+    return onRows(core, options, checkControls(given, core, checkRowSet), rows, start);
+  }
+  const controls = checkControls(given, core, checkDataset);
   const users = model.users.extendedBy(data.users);
   const items = model.items.extendedBy(data.items);
-  return (function* () {
-    return yield* withCounted(data, users, items, (counted) =>
-      withCounted(controls.validation, users, items, (validation) =>
-        trained({
-          core,
-          options,
-          controls,
-          data: counted as CoreInteractions,
-          validation,
-          start: model.owned.handle,
-          users,
-          items,
-        }),
-      ),
-    );
-  })();
+  // Categories that are new come behind those the model has.
+  const encoders = model.encoders.map((encoder) => {
+    const same = ({ encoder: { name, side } }: Field) =>
+      name === encoder.name && side === encoder.side;
+    const further = data.knowledge.fields.find(same);
+    return further === undefined ? encoder : encoder.extendedBy(further.encoder);
+  });
+  return onInteractions(core, options, controls, data, users, items, encoders, start);
 }
 
 function continuedOptions(model: TrainedModel, changes: Record<string, unknown>): ResolvedOptions {
   const options: Record<string, unknown> = {
     ...model.options,
-    model: "mf",
+    model: model.family,
     factors: model.factors,
   };
   for (const name of ["epochs", "learningRate", "seed"]) {
     if (changes[name] !== undefined) options[name] = changes[name];
   }
+  const als =
+    (options[model.family === "fm" ? "solver" : "optimizer"] ??
+      (model.family === "fm" ? "als" : "sgd")) === "als";
   // A model from elsewhere comes without options: how it predicts says which loss goes on.
-  if (model.options["optimizer"] !== "als")
+  if (model.family === "fm") {
+    options["task"] = model.logistic ? "classification" : "regression";
+  } else if (options["optimizer"] !== "als") {
     options["loss"] = model.logistic ? "logistic" : "squared";
-  if (options["optimizer"] === "als" && changes["learningRate"] !== undefined) {
+  }
+  if (als && changes["learningRate"] !== undefined) {
     checkFinite(changes["learningRate"], "learningRate");
     throw new ArgumentError(
       "INVALID_ARGUMENT",

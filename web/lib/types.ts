@@ -22,6 +22,55 @@ export type NumberArray =
 /** A list of ids: a plain array of strings and numbers, or a typed array of numbers. */
 export type IdArray = readonly Id[] | NumberArray;
 
+/** A value of a feature: a number, a category, or a set of categories. */
+export type FeatureValue = number | string | boolean | readonly Id[];
+
+/** Features by the name of their field. What is left out, `null` or `undefined` is unknown. */
+export type FeatureRecord = Readonly<Record<string, FeatureValue | null | undefined>>;
+
+/** The features of users or items by their ids. A plain object also answers to ids that are numbers. */
+export type FeatureTable = ReadonlyMap<Id, FeatureRecord> | Readonly<Record<string, FeatureRecord>>;
+
+/** Features of each interaction, as lists parallel to `users`. */
+export type ContextLists = Readonly<
+  Record<string, readonly (FeatureValue | null | undefined)[] | NumberArray>
+>;
+
+/** Whom or what a field describes. */
+export type FieldSide = "user" | "item" | "context";
+
+/**
+ * How the values of a field become columns. Left out, values decide: numbers are a `"number"`, lists a `"set"`, all else
+ * a `"category"`.
+ */
+export type FieldOptions =
+  /** One column per category; strings, numbers or booleans. */
+  | { type: "category" }
+  /**
+   * Any number of categories at once. The n of a set are scaled by 1/sqrt(n) (`"sqrt"`), 1/n (`"mean"`) or not at all
+   * (`"none"`). @defaultValue "sqrt"
+   */
+  | { type: "set"; scale?: "sqrt" | "mean" | "none" }
+  /** One column: the number less its mean over its standard deviation (`"standard"`), or as it is. @defaultValue "standard" */
+  | { type: "number"; scale?: "standard" | "none" }
+  /** One column per bucket: this many with about as many values in each, or between these ascending edges. */
+  | { type: "number"; buckets: number | readonly number[] };
+
+/** A field of a dataset. */
+export interface FieldInfo {
+  readonly name: string;
+  readonly side: FieldSide;
+  readonly type: "category" | "set" | "number" | "buckets";
+  /** Number of columns it takes: categories, buckets, or one. */
+  readonly columns: number;
+}
+
+/** A category that the model never met in training. It contributes nothing. */
+export interface UnseenCategory {
+  readonly field: string;
+  readonly category: Id;
+}
+
 /** Who met what, as parallel lists: entry `k` of each list describes interaction `k`. */
 export interface DatasetInput {
   /** User of each interaction. */
@@ -40,6 +89,73 @@ export interface DatasetInput {
    * @defaultValue "last"
    */
   duplicates?: "last" | "sum" | "error";
+  /** What is known of users: `{ u1: { age: 24, occupation: "student" } }`. Users may be named here alone. */
+  userFeatures?: FeatureTable;
+  /** What is known of items: `{ i1: { genres: ["Comedy", "Drama"], year: 1994 } }`. Items may be named here alone. */
+  itemFeatures?: FeatureTable;
+  /** What is known of each interaction: `{ device: ["phone", "tv"], hour: Uint8Array }`. */
+  context?: ContextLists;
+  /** How the values of a field become columns, by its name. Fields that are left out are told from their values. */
+  fields?: Readonly<Record<string, FieldOptions>>;
+}
+
+/** Rows of real-valued columns with targets, for models without users and items. */
+export interface RowsInput {
+  /** Dense: row-major values, `rows * columns` of them. Sparse (CSR): the values of all rows in turn. */
+  values: NumberArray;
+  /** Number of columns. */
+  columns: number;
+  /** Sparse: the column of each value, from 0, each at most once in its row. */
+  indices?: NumberArray;
+  /** Sparse: where each row begins in `values`, and the end: one more than there are rows. */
+  offsets?: NumberArray;
+  /** What is to be predicted, one per row. Needed for training and evaluating. */
+  targets?: NumberArray;
+  /** Weight of each row in the loss, finite and not negative. All 1 when left out. */
+  weights?: NumberArray;
+  /**
+   * Names for runs of columns, in order, that together cover them all: groups that can be penalised differently.
+   * @defaultValue one field, "row"
+   */
+  fields?: readonly { name: string; columns: number }[];
+}
+
+/** libsvm text, whole or in pieces: `target index:value index:value ...`, a row a line. */
+export type TextSource =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<string | Uint8Array>;
+
+export interface LibsvmOptions {
+  /** Number of columns; the largest index that occurs when left out. */
+  columns?: number;
+  /** The index of the first column. `"auto"`: 0 if index 0 occurs, else 1. @defaultValue "auto" */
+  firstIndex?: 0 | 1 | "auto";
+}
+
+/** Rows held in WebAssembly memory. Immutable. */
+export interface Rows {
+  readonly rowCount: number;
+  readonly columnCount: number;
+  /** Whether targets were given. */
+  readonly hasTargets: boolean;
+  /** A copy of everything, sparse. */
+  content(): {
+    offsets: Uint32Array;
+    indices: Uint32Array;
+    values: Float32Array;
+    targets: Float32Array;
+    weights: Float32Array | null;
+  };
+  /** As libsvm text, a row a line; reading it back gives the same rows. Weights are not part of the format. */
+  toLibsvm(options?: { firstIndex?: 0 | 1 }): string;
+  /** Frees the WebAssembly memory. Any later call throws `ClosedError`. Safe to call twice. */
+  close(): void;
+  /** As `close`, for `using`. */
+  [Symbol.dispose](): void;
 }
 
 /** One interaction of a user, in the caller's ids. */
@@ -53,7 +169,7 @@ export interface Rating {
 
 /** Interactions held in WebAssembly memory, with the maps between your ids and dense indices. Immutable. */
 export interface Dataset {
-  /** Number of distinct users in the id map. Both halves of a split share the map of the whole. */
+  /** Number of distinct users in the id map, those known by features alone included. Both halves of a split share the map of the whole. */
   readonly userCount: number;
   /** Number of distinct items in the id map. */
   readonly itemCount: number;
@@ -63,6 +179,8 @@ export interface Dataset {
   readonly ratingRange: readonly [min: number, max: number];
   readonly hasTimestamps: boolean;
   readonly hasWeights: boolean;
+  /** The fields of the features that were given. */
+  readonly fields: readonly FieldInfo[];
   /** Every user id, in order of first appearance. */
   userIds(): Id[];
   /** Every item id, in order of first appearance. */
@@ -129,6 +247,8 @@ export interface TrainingSummary {
   bestEpoch: number;
   /** True when `patience` ended the run before its last epoch. */
   stoppedEarly: boolean;
+  /** The penalties that the solver "sgda" arrived at, by field (of the factors: their mean over the factors). */
+  learnedRegularization?: Readonly<Record<string, { linear: number; factors: number }>>;
   /** Milliseconds of training, everything included. */
   elapsedMs: number;
 }
@@ -160,6 +280,8 @@ export interface RecommendOptions {
   exclude?: IdArray;
   /** Rank only these items. Ids the model does not know are ignored. All items when left out. */
   candidates?: IdArray;
+  /** The context to recommend in, for models with fields of it: `{ device: "phone" }`. Unknown when left out. */
+  context?: FeatureRecord;
 }
 
 export interface SimilarOptions {
@@ -169,14 +291,21 @@ export interface SimilarOptions {
   measure?: "cosine" | "dot";
 }
 
-export interface PredictOptions {
+export interface ClipOptions {
   /** Limit predictions to the range of the ratings. @defaultValue true */
   clip?: boolean;
+}
+
+export interface PredictOptions extends ClipOptions {
+  /** The context of the predictions, for models with fields of it: one value for all, or a list with one for each. */
+  context?: FeatureRecord | ContextLists;
 }
 
 export interface FoldInOptions {
   /** L2 penalty on the new user's vector (times the number of ratings, as in training). The model's own when left out. */
   regularization?: number;
+  /** What is known of the user besides ratings, for models with fields of users: `{ age: 24 }`. */
+  features?: FeatureRecord;
 }
 
 /** One of the user's own ratings and its share of a predicted score. */
@@ -200,12 +329,53 @@ export interface FoldedUser {
   readonly vector: Float32Array;
   /** The user's own bias. */
   readonly bias: number;
+  /** Categories among the user's features that the model never met; they contribute nothing. */
+  readonly unseen: readonly UnseenCategory[];
   /** Best items for this user, highest score first. */
   recommend(options?: RecommendOptions): Recommendation[];
   /** Predicted ratings for these items, in their order. */
   predict(items: IdArray, options?: PredictOptions): Float32Array;
   /** Which of the given ratings carried the score of this item. */
   explain(item: Id): Explanation;
+}
+
+/** An item the model was not trained on, known by its features. Holds no WebAssembly memory. */
+export interface FoldedItem {
+  /** The latent vector, `factors` long. */
+  readonly vector: Float32Array;
+  readonly bias: number;
+  /** Categories among the item's features that the model never met; they contribute nothing. */
+  readonly unseen: readonly UnseenCategory[];
+  /** Items whose latent vectors are closest to this one's. */
+  similarItems(options?: SimilarOptions): SimilarItem[];
+  /** The users with the highest predictions for this item. */
+  topUsers(options?: { n?: number }): SimilarUser[];
+  /** Predictions of these users, in their order. */
+  predict(users: IdArray, options?: ClipOptions): Float32Array;
+}
+
+/** A field of a factorization machine and how much weight it carries. */
+export interface FieldStrength {
+  readonly name: string;
+  readonly side: FieldSide;
+  /** Its columns are `begin` to `begin + columns - 1` of the model's. */
+  readonly begin: number;
+  readonly columns: number;
+  /** Columns with any parameter that is not zero. */
+  readonly used: number;
+  /** Root mean square of the linear weights of the used columns. */
+  readonly linear: number;
+  /** Root mean square length of their factor vectors. */
+  readonly factors: number;
+}
+
+/** The parameters of a factorization machine: `constant + sum w_j x_j + sum_{j<l} <v_j, v_l> x_j x_l`. */
+export interface Parameters {
+  constant: number;
+  /** One weight per column. */
+  linear: Float32Array;
+  /** Row-major, columns x factors. */
+  factors: Float32Array;
 }
 
 export interface SaveOptions {
@@ -218,7 +388,7 @@ export interface SaveOptions {
 
 /** A trained model. Immutable: `fitPartial` returns a new one. */
 export interface Model {
-  readonly family: "mf" | "svd" | "popularity";
+  readonly family: "mf" | "svd" | "popularity" | "fm";
   readonly userCount: number;
   readonly itemCount: number;
   /** Number of latent factors. */
@@ -249,6 +419,17 @@ export interface Model {
   similarUsers(user: Id, options?: SimilarOptions): SimilarUser[];
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): FoldedUser;
+  /**
+   * Places a new item by its features alone, without retraining; for the family "fm". The model is not changed.
+   * Throws `ArgumentError` for a field the model does not have.
+   */
+  foldInItem(features: FeatureRecord): FoldedItem;
+  /** Predictions for plain rows, for the family "fm". Probabilities for the task "classification". */
+  predictRows(rows: Rows, options?: ClipOptions): Float32Array;
+  /** The fields of a factorization machine, in order of their columns; empty for other families. */
+  fields(): FieldStrength[];
+  /** The parameters of a factorization machine. Throws `ArgumentError` for other families. */
+  parameters(): Parameters;
   /** Singular values, largest first; empty for every family but "svd". */
   singularValues(): Float32Array;
   /** The model as a safetensors file that any safetensors reader opens. */
@@ -264,6 +445,8 @@ export type Metric =
   | "rmse"
   | "mae"
   | "mae-rounded"
+  | "accuracy"
+  | "log-loss"
   | "auc"
   | `${"precision" | "recall" | "ndcg" | "map" | "mrr" | "hit-rate" | "coverage"}@${number}`;
 

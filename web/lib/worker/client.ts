@@ -1,6 +1,7 @@
 /** The page's side: the engine's verbs as promises, answered by a worker. */
 import { abortReason, throwIfAborted } from "../abort.js";
 import { ArgumentError, ClosedError, DivergedError, show, WorkerError } from "../errors.js";
+import { checkTextSource, pieces, wrongPiece } from "../libsvm.js";
 import {
   checkBoolean,
   checkGiven,
@@ -12,28 +13,46 @@ import {
   valueOf,
 } from "../options.js";
 import type {
+  ClipOptions,
   Dataset,
   DatasetInput,
   EpochReport,
   EvaluateOptions,
+  FeatureRecord,
+  FoldedItem,
   FoldedUser,
   FoldInOptions,
+  LibsvmOptions,
   Metric,
   Model,
   Progress,
   Rating,
+  Rows,
+  RowsInput,
   Split,
   SplitOptions,
+  TextSource,
 } from "../types.js";
 import type { WasmSource } from "../wasm.js";
 import {
   type FromWorker,
+  type Kind,
   type Reference,
   restoreError,
   type Wanted,
   type WorkerPort,
 } from "./protocol.js";
-import { datasetVerbs, type GuestData, guestPrefix, guestVerbs, modelVerbs } from "./verbs.js";
+import {
+  datasetVerbs,
+  type GuestData,
+  type GuestItemData,
+  guestItemPrefix,
+  guestItemVerbs,
+  guestPrefix,
+  guestVerbs,
+  modelVerbs,
+  rowsVerbs,
+} from "./verbs.js";
 
 /** The same properties; every method but `close` returns a promise. */
 export type Remote<T> = {
@@ -47,13 +66,23 @@ export type Remote<T> = {
 /** A dataset in the worker. */
 export type RemoteDataset = Remote<Dataset>;
 
+/** Rows in the worker. */
+export type RemoteRows = Remote<Rows>;
+
 /** A folded-in user whose model is in the worker. */
 export type RemoteFoldedUser = Remote<FoldedUser>;
 
+/** An item known by its features, whose model is in the worker. */
+export type RemoteFoldedItem = Remote<FoldedItem>;
+
 /** A model in the worker. */
-export type RemoteModel = Omit<Remote<Model>, "foldInUser"> & {
+export type RemoteModel = Omit<Remote<Model>, "foldInUser" | "foldInItem" | "predictRows"> & {
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): Promise<RemoteFoldedUser>;
+  /** Places a new item by its features alone, without retraining; for the family "fm". The model is not changed. */
+  foldInItem(features: FeatureRecord): Promise<RemoteFoldedItem>;
+  /** Predictions for plain rows, for the family "fm". */
+  predictRows(rows: RemoteRows, options?: ClipOptions): Promise<Float32Array>;
 };
 
 export interface ClientOptions {
@@ -93,7 +122,10 @@ export function checkClientOptions(options: unknown): ClientOptions {
 }
 
 /** Handles of remote objects, kept out of their public shape. */
-const handles = new WeakMap<object, { client: object; handle: number; closed: boolean }>();
+const handles = new WeakMap<
+  object,
+  { client: object; kind: Kind; handle: number; closed: boolean }
+>();
 
 /**
  * The engine in a worker: pages stay responsive, and training can be cancelled. Made from `featherfm/client`. Inputs are
@@ -140,29 +172,50 @@ export class RemoteEngine {
     return this.#dataset(await this.#call(0, "dataset", [input], buffers));
   }
 
-  /** Cuts a dataset in two; the dataset itself stays as it is. */
-  async split(data: RemoteDataset, options: SplitOptions): Promise<Split<RemoteDataset>> {
+  /** Takes plain rows in, dense or sparse. */
+  async rows(input: RowsInput, options: TransferOptions = {}): Promise<RemoteRows> {
+    const lists = Object.values(checkGiven(input, "input"));
+    const buffers = checkTransfer(options) ? buffersOf(lists) : [];
+    return this.#rows(await this.#call(0, "rows", [input], buffers));
+  }
+
+  /** Reads rows from libsvm text in the worker. What comes in pieces is put together first. */
+  async readLibsvm(source: TextSource, options?: LibsvmOptions): Promise<RemoteRows> {
+    checkTextSource(source);
+    return this.#rows(await this.#call(0, "readLibsvm", [await whole(source), options]));
+  }
+
+  /** Cuts a dataset or rows in two; what is cut stays as it is. Rows are split `by` "random" or "rows". */
+  async split<D extends RemoteDataset | RemoteRows>(
+    data: D,
+    options: SplitOptions,
+  ): Promise<Split<D>> {
     const { train, test } = await this.#call<Split<Reference>>(0, "split", [
-      this.#handleOf(data, "data", "dataset"),
+      this.#handleOf(data, "data", "dataset", "rows"),
       options,
     ]);
-    return { train: this.#dataset(train), test: this.#dataset(test) };
+    const wrap = (part: Reference) =>
+      (part.kind === "rows" ? this.#rows(part) : this.#dataset(part)) as D;
+    return { train: wrap(train), test: wrap(test) };
   }
 
   /** Trains a model. `onEpoch` and `onProgress` are called in this thread; `signal` cancels within 100 ms. */
-  async train(data: RemoteDataset, options: TrainOptions<RemoteDataset>): Promise<RemoteModel> {
-    return this.#training("train", [this.#handleOf(data, "data", "dataset")], options);
+  async train<D extends RemoteDataset | RemoteRows>(
+    data: D,
+    options: TrainOptions<NoInfer<D>>,
+  ): Promise<RemoteModel> {
+    return this.#training("train", [this.#handleOf(data, "data", "dataset", "rows")], options);
   }
 
-  /** Goes on training from a model's parameters with further interactions. Returns a new model. */
-  async fitPartial(
+  /** Goes on training from a model's parameters with further data. Returns a new model. */
+  async fitPartial<D extends RemoteDataset | RemoteRows>(
     model: RemoteModel,
-    data: RemoteDataset,
-    options: FitPartialOptions<RemoteDataset> = {},
+    data: D,
+    options: FitPartialOptions<NoInfer<D>> = {},
   ): Promise<RemoteModel> {
     const targets = [
       this.#handleOf(model, "model", "model"),
-      this.#handleOf(data, "data", "dataset"),
+      this.#handleOf(data, "data", "dataset", "rows"),
     ];
     return this.#training("fitPartial", targets, options);
   }
@@ -170,13 +223,13 @@ export class RemoteEngine {
   /** Measures a model on held-out interactions; see `Engine.evaluate`. */
   async evaluate<const M extends Metric = "rmse" | "mae">(
     model: RemoteModel,
-    test: RemoteDataset,
+    test: RemoteDataset | RemoteRows,
     options: Omit<EvaluateOptions<M>, "train"> & { train?: RemoteDataset } = {},
   ): Promise<Record<M, number>> {
     const { train, ...rest } = checkObject(options, "options") as typeof options;
     return this.#call(0, "evaluate", [
       this.#handleOf(model, "model", "model"),
-      this.#handleOf(test, "test", "dataset"),
+      this.#handleOf(test, "test", "dataset", "rows"),
       train === undefined ? rest : { ...rest, train: this.#handleOf(train, "train", "dataset") },
     ]);
   }
@@ -202,7 +255,7 @@ export class RemoteEngine {
   async #training(
     verb: "train" | "fitPartial",
     targets: number[],
-    options: TrainControls<RemoteDataset>,
+    options: TrainControls<RemoteDataset | RemoteRows>,
   ): Promise<RemoteModel> {
     const { onEpoch, onProgress, signal, validation, ...rest } = checkObject(
       options,
@@ -228,7 +281,7 @@ export class RemoteEngine {
     const sent =
       validation === undefined
         ? rest
-        : { ...rest, validation: this.#handleOf(validation, "validation", "dataset") };
+        : { ...rest, validation: this.#handleOf(validation, "validation", "dataset", "rows") };
     const call = this.#nextCall;
     let abort: () => void = () => undefined;
     try {
@@ -266,9 +319,7 @@ export class RemoteEngine {
       } catch (error) {
         // Functions, symbols and the like cannot be sent to a worker.
         const why = error instanceof Error ? error.message : String(error);
-        reject(
-          notSent(why, verb === "dataset" ? "input" : verb === "loadModel" ? "bytes" : "options"),
-        );
+        reject(notSent(why, argumentSent[verb] ?? "options"));
         return;
       }
       this.#pending.set(call, { resolve, reject, ...callbacks });
@@ -347,19 +398,19 @@ export class RemoteEngine {
     this.#pending.clear();
   }
 
-  #handleOf(object: unknown, name: string, kind: "dataset" | "model"): number {
+  #handleOf(object: unknown, name: string, ...kinds: [Kind, ...Kind[]]): number {
     const known = typeof object === "object" && object !== null ? handles.get(object) : undefined;
-    if (known === undefined || (kind === "model") !== "family" in (object as object)) {
+    if (known === undefined || !kinds.includes(known.kind)) {
       throw new ArgumentError(
         "INVALID_ARGUMENT",
-        `${name} must be a ${kind} made by this client; got ${show(object)}`,
+        `${name} must be a ${kinds[0]} made by this client; got ${show(object)}`,
         name,
       );
     }
     if (known.client !== this) {
       throw new ArgumentError("INVALID_ARGUMENT", `${name} belongs to another client`, name);
     }
-    if (known.closed) throw closedObject(object as object);
+    if (known.closed) throw closedObject(known.kind);
     return known.handle;
   }
 
@@ -367,31 +418,47 @@ export class RemoteEngine {
     return this.#object(reference, datasetVerbs) as RemoteDataset;
   }
 
+  #rows(reference: Reference): RemoteRows {
+    return this.#object(reference, rowsVerbs) as RemoteRows;
+  }
+
   #model(reference: Reference): RemoteModel {
     const model = this.#object(reference, modelVerbs) as RemoteModel;
     const foldInUser: RemoteModel["foldInUser"] = async (ratings, options) => {
-      const { vector, bias } = await this.#objectCall<GuestData>(model, "foldInUser", [
-        ratings,
-        options,
-      ]);
+      const placed = await this.#objectCall<GuestData>(model, "foldInUser", [ratings, options]);
       // A copy: what the caller does to the list later must not change what is explained.
-      return this.#guest(model, { vector, bias, ratings: [...ratings], options });
+      const data: GuestData = { ...placed, ratings: [...ratings], options };
+      return this.#guest(model, data, guestPrefix, guestVerbs) as RemoteFoldedUser;
     };
-    return Object.defineProperty(model, "foldInUser", { value: foldInUser });
+    const foldInItem: RemoteModel["foldInItem"] = async (features) => {
+      const data = await this.#objectCall<GuestItemData>(model, "foldInItem", [features]);
+      return this.#guest(model, data, guestItemPrefix, guestItemVerbs) as RemoteFoldedItem;
+    };
+    const predictRows: RemoteModel["predictRows"] = async (rows, options) =>
+      this.#objectCall(model, "predictRows", [this.#handleOf(rows, "rows", "rows"), options]);
+    for (const [name, value] of Object.entries({ foldInUser, foldInItem, predictRows })) {
+      Object.defineProperty(model, name, { value });
+    }
+    return model;
   }
 
-  #guest(model: RemoteModel, data: GuestData): RemoteFoldedUser {
-    const guest = { vector: data.vector, bias: data.bias };
-    for (const verb of guestVerbs) {
+  #guest(
+    model: RemoteModel,
+    data: GuestData | GuestItemData,
+    prefix: string,
+    verbs: readonly string[],
+  ): object {
+    const guest = { vector: data.vector, bias: data.bias, unseen: data.unseen };
+    for (const verb of verbs) {
       Object.defineProperty(guest, verb, {
-        value: (...args: unknown[]) => this.#objectCall(model, guestPrefix + verb, [data, ...args]),
+        value: (...args: unknown[]) => this.#objectCall(model, prefix + verb, [data, ...args]),
       });
     }
-    return guest as RemoteFoldedUser;
+    return guest;
   }
 
   /** An object with the reference's properties and a method for each verb. */
-  #object({ handle, properties }: Reference, verbs: readonly string[]): object {
+  #object({ kind, handle, properties }: Reference, verbs: readonly string[]): object {
     const object = { ...properties };
     for (const verb of verbs) {
       Object.defineProperty(object, verb, {
@@ -408,23 +475,51 @@ export class RemoteEngine {
     Object.defineProperty(object, "close", { value: close });
     if (typeof Symbol.dispose === "symbol")
       Object.defineProperty(object, Symbol.dispose, { value: close });
-    handles.set(object, { client: this, handle, closed: false });
+    handles.set(object, { client: this, kind, handle, closed: false });
     this.#forgotten.register(object, handle, object);
     return object;
   }
 
   #objectCall<T>(object: object, verb: string, args: unknown[]): Promise<T> {
     const known = handles.get(object);
-    if (known === undefined || known.closed) return Promise.reject(closedObject(object));
+    if (known === undefined || known.closed)
+      return Promise.reject(closedObject(known?.kind ?? "model"));
     return this.#call(known.handle, verb, args);
   }
+}
+
+/** The argument that cannot be cloned, where it is not the options. */
+const argumentSent: Readonly<Record<string, string>> = {
+  dataset: "input",
+  rows: "input",
+  readLibsvm: "source",
+  loadModel: "bytes",
+  foldInItem: "features",
+};
+
+/** A source that can be sent. */
+async function whole(source: TextSource): Promise<string | Uint8Array | ArrayBuffer | Blob> {
+  if (
+    typeof source === "string" ||
+    source instanceof Uint8Array ||
+    source instanceof ArrayBuffer ||
+    source instanceof Blob
+  ) {
+    return source;
+  }
+  const parts: BlobPart[] = [];
+  for await (const piece of pieces(source)) {
+    if (typeof piece === "string" || piece instanceof Uint8Array) parts.push(piece as BlobPart);
+    else throw wrongPiece(piece);
+  }
+  return new Blob(parts);
 }
 
 const notSent = (why: string, argument: string) =>
   new ArgumentError("INVALID_ARGUMENT", `${argument} cannot be sent to a worker: ${why}`, argument);
 
-const closedObject = (object: object) =>
-  new ClosedError("CLOSED", `this ${"family" in object ? "model" : "dataset"} was closed`);
+const closedObject = (kind: Kind) =>
+  new ClosedError("CLOSED", `this ${kind === "rows" ? "set of rows" : kind} was closed`);
 
 function checkTransfer(options: unknown): boolean {
   const given = checkObject(options, "options");

@@ -1,8 +1,9 @@
 /** The worker's side: an engine, the objects it made by number, and the calls that come in. */
 import type { Engine } from "../engine.js";
 import { ClosedError, DivergedError, InternalError } from "../errors.js";
-import { Guest, TrainedModel } from "../model.js";
-import type { Dataset, Model } from "../types.js";
+import { Guest, GuestItem, TrainedModel } from "../model.js";
+import { CoreRowSet } from "../rows.js";
+import type { Dataset, Model, Rows } from "../types.js";
 import type { LoadOptions } from "../wasm.js";
 import {
   describeError,
@@ -13,15 +14,26 @@ import {
   type ToWorker,
   type Wanted,
 } from "./protocol.js";
-import { datasetVerbs, type GuestData, guestPrefix, guestVerbs, modelVerbs } from "./verbs.js";
+import {
+  datasetVerbs,
+  type GuestData,
+  type GuestItemData,
+  guestItemPrefix,
+  guestItemVerbs,
+  guestPrefix,
+  guestVerbs,
+  modelVerbs,
+  rowsVerbs,
+} from "./verbs.js";
 
+type HeldObject = Dataset | Rows | Model;
 type Verb = (...args: never[]) => unknown;
 
 export class Host {
   readonly #port: Port<FromWorker, ToWorker>;
   readonly #load: (options: LoadOptions) => Promise<Engine>;
   #engine: Promise<Engine> | undefined;
-  readonly #objects = new Map<number, Dataset | Model>();
+  readonly #objects = new Map<number, HeldObject>();
   readonly #running = new Map<number, AbortController>();
   #nextHandle = 1;
 
@@ -77,6 +89,9 @@ export class Host {
       version: () => engine.version,
       memoryBytes: () => engine.memoryBytes(),
       dataset: (input: never) => this.#refer(engine.dataset(input)),
+      rows: (input: never) => this.#refer(engine.rows(input)),
+      readLibsvm: async (source: never, options: never) =>
+        this.#refer(await engine.readLibsvm(source, options)),
       split: (data: number, options: never) => {
         const { train, test } = engine.split(this.#dataset(data), options);
         return { train: this.#refer(train), test: this.#refer(test) };
@@ -132,8 +147,23 @@ export class Host {
       const model = object;
       if (verb === "foldInUser") {
         const [ratings, options] = args as Parameters<TrainedModel["foldInUser"]>;
-        const { vector, bias } = model.foldInUser(ratings, options);
-        return { vector, bias };
+        const { vector, bias, unseen } = model.foldInUser(ratings, options);
+        return { vector, bias, unseen };
+      }
+      if (verb === "foldInItem") {
+        const { vector, bias, unseen } = model.foldInItem(args[0] as never);
+        return { vector, bias, unseen };
+      }
+      if (verb === "predictRows") {
+        return model.predictRows(this.#object(args[0] as number) as Rows, args[1] as never);
+      }
+      if (verb.startsWith(guestItemPrefix)) {
+        const itemVerb = verb.slice(guestItemPrefix.length);
+        const [data, ...rest] = args as [GuestItemData, ...never[]];
+        if ((guestItemVerbs as readonly string[]).includes(itemVerb)) {
+          const item = new GuestItem(model, data, data.unseen);
+          return (item[itemVerb as keyof GuestItem] as Verb).apply(item, rest);
+        }
       }
       if (verb.startsWith(guestPrefix)) {
         const guestVerb = verb.slice(guestPrefix.length);
@@ -146,13 +176,16 @@ export class Host {
       if ((modelVerbs as readonly string[]).includes(verb)) {
         return (model[verb as keyof TrainedModel] as Verb).apply(model, args as never[]);
       }
-    } else if ((datasetVerbs as readonly string[]).includes(verb)) {
-      return ((object as Dataset)[verb as keyof Dataset] as Verb).apply(object, args as never[]);
+    } else {
+      const verbs: readonly string[] = object instanceof CoreRowSet ? rowsVerbs : datasetVerbs;
+      if (verbs.includes(verb)) {
+        return ((object as Dataset)[verb as keyof Dataset] as Verb).apply(object, args as never[]);
+      }
     }
     throw new InternalError("INTERNAL", `unknown verb ${verb}`);
   }
 
-  #object(handle: number): Dataset | Model {
+  #object(handle: number): HeldObject {
     const object = this.#objects.get(handle);
     if (object === undefined) throw new ClosedError("CLOSED", "this object was closed");
     return object;
@@ -166,16 +199,20 @@ export class Host {
     return this.#object(handle) as Model;
   }
 
-  #refer(object: Dataset | Model): Reference {
+  #refer(object: HeldObject): Reference {
     const handle = this.#nextHandle++;
     this.#objects.set(handle, object);
+    if ("rowCount" in object) {
+      const { rowCount, columnCount, hasTargets } = object;
+      return { kind: "rows", handle, properties: { rowCount, columnCount, hasTargets } };
+    }
     if ("family" in object) {
       const { family, userCount, itemCount, factors, valueRange, options, summary } = object;
       const properties = { family, userCount, itemCount, factors, valueRange, options, summary };
       return { kind: "model", handle, properties };
     }
-    const { userCount, itemCount, interactionCount, ratingRange, hasTimestamps, hasWeights } =
-      object;
+    const { userCount, itemCount, interactionCount, ratingRange } = object;
+    const { hasTimestamps, hasWeights, fields } = object;
     return {
       kind: "dataset",
       handle,
@@ -186,6 +223,7 @@ export class Host {
         ratingRange,
         hasTimestamps,
         hasWeights,
+        fields,
       },
     };
   }

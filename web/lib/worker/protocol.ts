@@ -1,14 +1,16 @@
 /**
- * What a client and its worker say to each other. Datasets and models stay in the worker; the client holds numbers that
- * stand for them. Every call gets one answer; progress comes in between.
+ * What a client and its worker say to each other. Datasets, rows and models stay in the worker; the client holds numbers
+ * that stand for them. Every call gets one answer; progress comes in between.
  */
 import { errorFrom, FeatherError } from "../errors.js";
 import type { EpochReport, Progress } from "../types.js";
 import type { WasmSource } from "../wasm.js";
 
-/** Stands for a dataset or model in the worker, with the properties that never change. */
+export type Kind = "dataset" | "rows" | "model";
+
+/** Stands for an object in the worker, with the properties that never change. */
 export interface Reference {
-  kind: "dataset" | "model";
+  kind: Kind;
   handle: number;
   properties: Record<string, unknown>;
 }

@@ -2,7 +2,17 @@
  * The verbs that travel by name. The lists are checked against the interfaces: a method that is missing here, or is not
  * there, does not compile.
  */
-import type { Dataset, FoldedUser, FoldInOptions, Model, Rating } from "../types.js";
+import type {
+  Dataset,
+  FeatureRecord,
+  FoldedItem,
+  FoldedUser,
+  FoldInOptions,
+  Model,
+  Rating,
+  Rows,
+  UnseenCategory,
+} from "../types.js";
 
 /** By string names: `Symbol.dispose` cannot travel, and goes with `close`. */
 type MethodsOf<T> = {
@@ -24,7 +34,12 @@ export const datasetVerbs = all<Exclude<MethodsOf<Dataset>, "close">>()([
   "itemCounts",
 ]);
 
-export const modelVerbs = all<Exclude<MethodsOf<Model>, "close" | "foldInUser">>()([
+export const rowsVerbs = all<Exclude<MethodsOf<Rows>, "close">>()(["content", "toLibsvm"]);
+
+/** Without those that take or give objects of the worker. */
+export const modelVerbs = all<
+  Exclude<MethodsOf<Model>, "close" | "foldInUser" | "foldInItem" | "predictRows">
+>()([
   "userIds",
   "itemIds",
   "hasUser",
@@ -35,18 +50,32 @@ export const modelVerbs = all<Exclude<MethodsOf<Model>, "close" | "foldInUser">>
   "similarItems",
   "similarUsers",
   "singularValues",
+  "fields",
+  "parameters",
   "save",
 ]);
 
 export const guestVerbs = all<MethodsOf<FoldedUser>>()(["recommend", "predict", "explain"]);
 
-/** A guest's verbs go to the model, under this prefix. */
+export const guestItemVerbs = all<MethodsOf<FoldedItem>>()(["similarItems", "topUsers", "predict"]);
+
+/** The verbs of guests go to the model, under these prefixes. */
 export const guestPrefix = "guest.";
+export const guestItemPrefix = "guestItem.";
 
 /** A folded-in user travels whole; the worker keeps nothing of it. */
 export interface GuestData {
   vector: Float32Array;
   bias: number;
+  unseen: readonly UnseenCategory[];
   ratings: readonly Rating[];
   options: FoldInOptions | undefined;
+}
+
+/** So does an item that is known by its features. */
+export interface GuestItemData {
+  vector: Float32Array;
+  bias: number;
+  unseen: readonly UnseenCategory[];
+  features: FeatureRecord;
 }

@@ -1,0 +1,18 @@
+// Features and plain rows as they come from JavaScript.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "arrays.h"
+#include "data/features.h"
+#include "data/row_set.h"
+
+namespace featherfm::bindings {
+
+using RowsHandle = std::shared_ptr<RowSet>;
+
+// A list of {name, side, columns, offsets, indices, values}; none for null.
+std::vector<FeatureField> features_from_js(const val& list);
+
+}  // namespace featherfm::bindings
