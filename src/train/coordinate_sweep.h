@@ -24,11 +24,26 @@
 #include "base/matrix.h"
 #include "data/design.h"
 #include "model/factorization_machine.h"
+#include "train/trainer.h"
 
 namespace featherfm {
 
+// Says what value each coordinate takes next.
+class CoordinateRule {
+ public:
+  virtual ~CoordinateRule() = default;
+  // Before the columns of a part are visited: of the linear part, or of a factor. `values`: one for
+  // each column of the model.
+  virtual void begin_linear(const float* values) = 0;
+  virtual void begin_factor(std::uint32_t factor, const float* values) = 0;
+  // S and B as above; for the constant S is the sum of the weights, B that of the weighted errors.
+  virtual float choose_constant(double s, double b, float old) = 0;
+  virtual float choose(std::uint32_t column, double s, double b, float old) = 0;
+};
+
 class CoordinateSweep {
  public:
+  // The design must outlive the sweep.
   explicit CoordinateSweep(const Design& design);
 
   // Errors of the current parameters, to be filled before a sweep: prediction - target.
@@ -38,36 +53,14 @@ class CoordinateSweep {
   // Weights of the examples; kept until set again. Empty: all 1.
   void set_weights(std::vector<float> weights);
 
-  std::size_t blocks() const { return blocks_.size(); }
-  std::size_t examples() const { return errors_.size(); }
-  std::uint32_t columns_of(std::size_t block) const {
-    return static_cast<std::uint32_t>(blocks_[block].columns.size());
-  }
-
-  // sum w e and sum w, for the constant; then e <- e + change.
-  double sum_of_errors(std::size_t begin, std::size_t end) const;
-  double sum_of_weights() const { return total_weight_; }
-  void shift_errors(float change, std::size_t begin, std::size_t end);
-
-  // The linear part, block by block: gather over all examples, update over all columns, scatter
-  // over all examples. Ranges let the caller pause between pieces.
-  void begin_linear(std::size_t block);
-  void gather_linear(std::size_t block, std::size_t begin, std::size_t end);
-  template <class Choose>
-  void update_linear(std::size_t block, std::uint32_t begin, std::uint32_t end, float* linear,
-                     Choose&& choose);
-  void scatter_linear(std::size_t block, std::size_t begin, std::size_t end);
-
-  // One factor: begin_factor() over the tables and sum_factor() over all examples, then for each
-  // block gather, update, scatter. `v`: the factor's value of every column of the model.
-  void begin_factor(const float* v);
-  void sum_factor(std::size_t begin, std::size_t end);
-  void begin_block(std::size_t block);
-  void gather(std::size_t block, std::size_t begin, std::size_t end);
-  // choose(column, S, B, old value) gives the new value of each column.
-  template <class Choose>
-  void update(std::size_t block, std::uint32_t begin, std::uint32_t end, float* v, Choose&& choose);
-  void scatter(std::size_t block, std::size_t begin, std::size_t end);
+  struct Parts {
+    bool constant = true, linear = true;
+  };
+  // One sweep over the constant, the linear part and every factor, with a pause every few tens of
+  // thousand examples. Brings model and errors up to date.
+  Work run(FactorizationMachine& model, CoordinateRule& rule, Parts parts);
+  // How much of a running sweep is done, 0 to 1.
+  double fraction() const { return fraction_; }
 
  private:
   struct Entry {
@@ -96,73 +89,28 @@ class CoordinateSweep {
     std::vector<RowChange> changes;
   };
 
+  // The steps of run(); those with a range do a piece of the examples or of a block's columns.
+  void begin_linear(BlockState& state);
+  void gather_linear(BlockState& state, std::size_t begin, std::size_t end);
+  void update_linear(BlockState& state, std::size_t begin, std::size_t end, float* linear,
+                     CoordinateRule& rule);
+  void scatter_linear(const BlockState& state, std::size_t begin, std::size_t end);
+
+  void begin_factor(const float* v);
+  void sum_factor(std::size_t begin, std::size_t end);
+  void begin_block(BlockState& state);
   template <bool weighted>
-  void gather_weighted(BlockState& state, std::size_t begin, std::size_t end);
-  void end_block(BlockState& state, std::uint32_t end);
+  void gather(BlockState& state, std::size_t begin, std::size_t end);
+  void update(BlockState& state, std::size_t begin, std::size_t end, float* v,
+              CoordinateRule& rule);
+  void scatter(const BlockState& state, std::size_t begin, std::size_t end);
+  static void end_block(BlockState& state);
+
+  double sum_of_errors(std::size_t begin, std::size_t end) const;
 
   std::vector<BlockState> blocks_;
   std::vector<float> errors_, q_, weights_;
-  double total_weight_ = 0;
+  double total_weight_ = 0, fraction_ = 0;
 };
-
-template <class Choose>
-void CoordinateSweep::update_linear(std::size_t block, std::uint32_t begin, std::uint32_t end,
-                                    float* linear, Choose&& choose) {
-  BlockState& state = blocks_[block];
-  for (std::uint32_t l = begin; l < end; ++l) {
-    const Column column = state.columns[l];
-    double s = 0, b = 0;
-    for (std::uint32_t k = column.begin; k < column.end; ++k) {
-      const auto [row, value] = state.entries[k];
-      const double x = value;
-      s += x * x * state.weight[row];
-      b += x * state.sums[row].e;
-    }
-    float& w = linear[column.column];
-    const float chosen = choose(column.column, s, b, w);
-    const double change = double{chosen} - double{w};
-    w = chosen;
-    for (std::uint32_t k = column.begin; k < column.end; ++k) {
-      const auto [row, value] = state.entries[k];
-      const double moved = change * double{value};
-      state.sums[row].e += moved * state.weight[row];
-      state.q[row] += moved;
-    }
-  }
-  end_block(state, end);
-}
-
-template <class Choose>
-void CoordinateSweep::update(std::size_t block, std::uint32_t begin, std::uint32_t end, float* v,
-                             Choose&& choose) {
-  BlockState& state = blocks_[block];
-  for (std::uint32_t l = begin; l < end; ++l) {
-    const Column column = state.columns[l];
-    const double old = v[column.column];
-    double s = 0, b = 0;
-    for (std::uint32_t k = column.begin; k < column.end; ++k) {
-      const auto [row, value] = state.entries[k];
-      const double x = value;
-      const double h = x * (state.q[row] - x * old);
-      const RowSum& sum = state.sums[row];
-      s += h * h * state.weight[row] + 2 * x * h * sum.c + x * x * sum.c_squared;
-      b += h * sum.e + x * sum.e_q;
-    }
-    const float chosen = choose(column.column, s, b, v[column.column]);
-    const double change = double{chosen} - old;
-    v[column.column] = chosen;
-    for (std::uint32_t k = column.begin; k < column.end; ++k) {
-      const auto [row, value] = state.entries[k];
-      const double x = value;
-      const double h = x * (state.q[row] - x * old);
-      RowSum& sum = state.sums[row];
-      sum.e += change * (h * state.weight[row] + x * sum.c);
-      sum.e_q += change * (h * sum.c + x * sum.c_squared);
-      state.q[row] += change * x;
-      state.changes[row].shift += static_cast<float>(change * h);
-    }
-  }
-  end_block(state, end);
-}
 
 }  // namespace featherfm

@@ -1,6 +1,5 @@
 #include "train/fm_als.h"
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -30,89 +29,47 @@ class FmAls final : public FmTrainer {
   std::uint32_t best_epoch() const override { return validation_.best_epoch(); }
 
  private:
-  // Examples, and columns, between two pauses.
-  static constexpr std::size_t piece = 1 << 15;
-  static constexpr std::uint32_t column_piece = 512;
+  // The minimum over t of  s (t - old)^2 + 2 b (t - old) + lambda t^2. A column without any slope
+  // and penalty stays.
+  class Minimum final : public CoordinateRule {
+   public:
+    Minimum(const ColumnPenalties& penalties, float constant_penalty)
+        : penalties_(penalties), constant_(constant_penalty) {}
+
+    void begin_linear(const float*) override { part_ = penalties_.linear.data(); }
+    void begin_factor(std::uint32_t, const float*) override { part_ = penalties_.factors.data(); }
+    float choose_constant(double s, double b, float old) override {
+      return minimum(s, b, old, constant_);
+    }
+    float choose(std::uint32_t column, double s, double b, float old) override {
+      return minimum(s, b, old, part_[column]);
+    }
+
+   private:
+    static float minimum(double s, double b, float old, float lambda) {
+      const double curvature = s + double{lambda};
+      return curvature > 0 ? static_cast<float>((s * double{old} - b) / curvature) : old;
+    }
+
+    const ColumnPenalties& penalties_;
+    float constant_;
+    const float* part_ = nullptr;
+  };
 
   Work train() override {
-    const std::size_t size = sweep_.examples();
-    // Factor by factor, as they are learned; the model has them column by column.
-    std::vector<std::vector<float>> factors(options_.factors, std::vector<float>(model_.columns()));
-    const double parts = double(options_.factors + 1);
+    Minimum rule(penalties_, options_.constant_regularization);
     for (epoch_ = 1;; ++epoch_) {
-      const auto advance = [&](double part) {
-        fraction_ = (epoch_ - 1 + part / parts) / options_.epochs;
-      };
       // From scratch in every sweep: what rounding has added up is forgotten.
       DesignScores scores(model_, *data_.train);
       while (!scores.advance()) co_yield Pause{};
       set_targets(scores.scores());
-      for (std::size_t f = 0; f < factors.size(); ++f) {
-        for (std::size_t j = 0; j < model_.columns(); ++j) factors[f][j] = model_.factors.row(j)[f];
-      }
-
-      if (options_.constant) {
-        double sum = 0;
-        for (std::size_t k = 0; k < size; k += piece) {
-          sum += sweep_.sum_of_errors(k, std::min(size, k + piece));
-          co_yield Pause{};
-        }
-        const double weight = sweep_.sum_of_weights();
-        const float chosen =
-            minimum(weight, sum, model_.constant, options_.constant_regularization);
-        const float change = chosen - model_.constant;
-        model_.constant = chosen;
-        for (std::size_t k = 0; k < size; k += piece) {
-          sweep_.shift_errors(change, k, std::min(size, k + piece));
-          co_yield Pause{};
-        }
-      }
-      for (std::size_t b = 0; b < sweep_.blocks() && options_.linear; ++b) {
-        sweep_.begin_linear(b);
-        for (std::size_t k = 0; k < size; k += piece) {
-          sweep_.gather_linear(b, k, std::min(size, k + piece));
-          co_yield Pause{};
-        }
-        const std::uint32_t columns = sweep_.columns_of(b);
-        for (std::uint32_t l = 0; l < columns; l += column_piece) {
-          sweep_.update_linear(b, l, std::min(columns, l + column_piece), model_.linear.data(),
-                               Minimum{penalties_.linear.data()});
-          co_yield Pause{};
-        }
-        for (std::size_t k = 0; k < size; k += piece) {
-          sweep_.scatter_linear(b, k, std::min(size, k + piece));
-          co_yield Pause{};
-        }
-      }
-      for (std::size_t f = 0; f < factors.size(); ++f) {
-        float* const v = factors[f].data();
-        advance(double(f + 1));
-        sweep_.begin_factor(v);
-        for (std::size_t k = 0; k < size; k += piece) {
-          sweep_.sum_factor(k, std::min(size, k + piece));
-          co_yield Pause{};
-        }
-        for (std::size_t b = 0; b < sweep_.blocks(); ++b) {
-          sweep_.begin_block(b);
-          for (std::size_t k = 0; k < size; k += piece) {
-            sweep_.gather(b, k, std::min(size, k + piece));
-            co_yield Pause{};
-          }
-          const std::uint32_t columns = sweep_.columns_of(b);
-          for (std::uint32_t l = 0; l < columns; l += column_piece) {
-            sweep_.update(b, l, std::min(columns, l + column_piece), v,
-                          Minimum{penalties_.factors.data()});
-            co_yield Pause{};
-          }
-          for (std::size_t k = 0; k < size; k += piece) {
-            sweep_.scatter(b, k, std::min(size, k + piece));
-            co_yield Pause{};
-          }
-        }
-        for (std::size_t j = 0; j < model_.columns(); ++j) model_.factors.row(j)[f] = v[j];
+      for (Work sweep = sweep_.run(model_, rule, {options_.constant, options_.linear});
+           !sweep.done();) {
+        sweep.resume();
+        fraction_ = (epoch_ - 1 + sweep_.fraction()) / options_.epochs;
+        co_yield Pause{};
       }
       if (!model_.all_finite() || !finite(sweep_.errors())) fail_diverged();
-      advance(parts);
 
       while (!validation_.measure(model_)) co_yield Pause{};
       finished_epoch_ = validation_.finish_epoch(epoch_, model_, train_losses());
@@ -121,19 +78,6 @@ class FmAls final : public FmTrainer {
       co_yield Pause{};
     }
   }
-
-  // The minimum over t of  s (t - old)^2 + 2 b (t - old) + lambda t^2. A column without any slope
-  // and penalty stays.
-  static float minimum(double s, double b, float old, float lambda) {
-    const double curvature = s + double{lambda};
-    return curvature > 0 ? static_cast<float>((s * double{old} - b) / curvature) : old;
-  }
-  struct Minimum {
-    const float* penalties;
-    float operator()(std::uint32_t column, double s, double b, float old) const {
-      return minimum(s, b, old, penalties[column]);
-    }
-  };
 
   // Fills in the sweep's errors; for classification also its weights, so that the weighted squared
   // error is the parabola above the cross-entropy: weight (p - 1/2) / score, target
