@@ -8,11 +8,16 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "data/design.h"
 #include "data/interactions.h"
 #include "rank/top_k.h"
+#include "train/fm_als.h"
+#include "train/fm_sgd.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
@@ -39,8 +44,12 @@ std::shared_ptr<const Interactions> synthetic_ratings() {
       Interactions::from_coordinates(943, 1682, {users, items, values, {}, {}}));
 }
 
+// Only names that begin with this are measured.
+std::string wanted;
+
 void report(const char* name, unsigned number, int runs,
             const std::function<double()>& milliseconds) {
+  if (!std::string(name).starts_with(wanted)) return;
   std::vector<double> times;
   for (int run = 0; run < runs; ++run) times.push_back(milliseconds());
   std::sort(times.begin(), times.end());
@@ -56,10 +65,59 @@ double epoch_time(Trainer& trainer, std::uint32_t epochs) {
   return (steady_milliseconds() - begin) / (epochs - 1);
 }
 
+// A category for each of `rows`, with the same skew as the ratings.
+FeatureField categories(const char* name, Side side, std::uint32_t rows, std::uint32_t columns,
+                        std::uint32_t per_row, std::uint64_t seed) {
+  FeatureField field{name, side, columns, {}};
+  Random random(seed);
+  for (std::uint32_t r = 0; r < rows; ++r) {
+    for (std::uint32_t k = 0; k < per_row; ++k) {
+      // One of each of `per_row` ranges of columns, so that none comes twice.
+      const std::uint32_t range = columns / per_row;
+      field.rows.add(k * range + random.below(range), 1);
+    }
+    field.rows.end_row();
+  }
+  return field;
+}
+
+// As MovieLens describes its users and films: age, gender, occupation; two genres, year.
+std::vector<FeatureField> side_fields() {
+  return {categories("age", Side::user, 943, 8, 1, 1),
+          categories("gender", Side::user, 943, 2, 1, 2),
+          categories("occupation", Side::user, 943, 21, 1, 3),
+          categories("genre", Side::item, 1682, 18, 2, 4),
+          categories("year", Side::item, 1682, 71, 1, 5)};
+}
+
+void factorization_machines(const std::shared_ptr<const Interactions>& data) {
+  for (const auto& [names, fields] :
+       {std::pair{std::pair{"fm-sgd-epoch-ids-k", "fm-als-sweep-ids-k"},
+                  std::vector<FeatureField>{}},
+        {std::pair{"fm-sgd-epoch-side-k", "fm-als-sweep-side-k"}, side_fields()}}) {
+    FmData examples;
+    examples.space = make_feature_space(*data, SeenItems(*data), fields, {}, nullptr);
+    examples.train = std::make_shared<Design>(make_design(examples.space, *data, fields));
+    report(names.first, 16, 7, [&] {
+      FmSgdOptions options;
+      options.epochs = 11;
+      return epoch_time(*make_fm_sgd(options, examples), options.epochs);
+    });
+    report(names.second, 16, 5, [&] {
+      FmOptions options;
+      options.epochs = 6;
+      return epoch_time(*make_fm_als(options, examples), options.epochs);
+    });
+  }
+}
+
 }  // namespace
 
-int main() {
+// Measures everything, or what begins with the first argument.
+int main(int count, char** arguments) {
+  if (count > 1) wanted = arguments[1];
   const auto data = synthetic_ratings();
+  factorization_machines(data);
   for (const std::uint32_t factors : {16u, 32u, 64u}) {
     report("mf-sgd-epoch-k", factors, 7, [&] {
       MfSgdOptions options;

@@ -155,8 +155,7 @@ void CoordinateSweep::end_block(BlockState& state) {
   }
 }
 
-void CoordinateSweep::scatter_linear(const BlockState& state, std::size_t begin,
-                                     std::size_t end) {
+void CoordinateSweep::scatter_linear(const BlockState& state, std::size_t begin, std::size_t end) {
   for (std::size_t k = begin; k < end; ++k) {
     errors_[k] += state.changes[state.block->row_of(k)].slope;
   }

@@ -11,12 +11,12 @@ namespace featherfm {
 namespace {
 
 // The score of a row; leaves P in `sum`. Four factors at a time stay in registers over all entries.
-float score_of(const std::vector<RowEntry>& entries, const FactorizationMachine& model,
-               float* sum) {
-  float linear = model.constant;
-  for (const auto& [column, x, v] : entries) linear += model.linear[column] * x;
+float score_of(std::span<const RowEntry> entries, float constant, const float* linear,
+               std::size_t stride, float* sum) {
+  float score = constant;
+  for (const auto& [column, x, v] : entries) score += linear[column] * x;
   f4 pairs = splat(0);
-  for (std::size_t f = 0; f < model.factors.stride(); f += 4) {
+  for (std::size_t f = 0; f < stride; f += 4) {
     f4 total = splat(0), squares = splat(0);
     for (const auto& [column, x, v] : entries) {
       const f4 term = splat(x) * load4(v + f);
@@ -26,7 +26,7 @@ float score_of(const std::vector<RowEntry>& entries, const FactorizationMachine&
     at4(sum + f) = total;
     pairs += total * total - squares;
   }
-  return linear + 0.5f * sum4(pairs);
+  return score + 0.5f * sum4(pairs);
 }
 
 // Derivative of a row's loss in its score, with the loss added to the sums.
@@ -56,19 +56,20 @@ class RuleTrainer final : public RowTrainer {
         constant_penalty_(constant_penalty),
         sum_(model.factors.stride()) {}
 
-  void train(const Rows& rows, std::size_t begin, std::size_t end, float rate,
+  void train(Rows& rows, std::size_t begin, std::size_t end, float rate,
              FactorizationMachine& model, RunningLosses& losses) override {
     const RowPenalties penalties{penalties_.linear.data(), penalties_.factors.data(),
                                  constant_penalty_};
-    const RowView row{entries_, sum_.data(), model.linear.data(), model.factors.stride()};
-    const bool pairs = options_.factors > 0;
+    float* const linear = model.linear.data();
+    float* const factors = model.factors.row(0);
+    const std::size_t stride = model.factors.stride();
     for (std::size_t k = begin; k < end; ++k) {
-      rows.read(k, model, entries_);
-      const float score = score_of(entries_, model, sum_.data());
+      const RowView row{rows.read(k, factors, stride), sum_.data(), linear, stride};
+      const float score = score_of(row.entries, model.constant, linear, stride, sum_.data());
       const float error = error_of(options_.task, score, rows.target(k), rows.weight(k), losses);
       if (options_.constant) rule_.constant(model.constant, error, rate, penalties.constant);
       if (options_.linear) rule_.linear(row, error, rate, penalties);
-      if (pairs) rule_.factors(row, error, rate, penalties);
+      if (stride > 0) rule_.factors(row, error, rate, penalties);
       if (++in_batch_ == options_.batch_size) end_batch(rate, model);
     }
   }
@@ -88,7 +89,6 @@ class RuleTrainer final : public RowTrainer {
   ColumnPenalties penalties_;
   float constant_penalty_;
   std::uint32_t in_batch_ = 0;
-  std::vector<RowEntry> entries_;
   AlignedFloats sum_;
 };
 
@@ -103,7 +103,6 @@ class AdaptiveTrainer final : public RowTrainer {
                   const FactorizationMachine& model, float constant_penalty)
       : options_(options),
         validation_(*data.validation),
-        random_(options.seed ^ 0xada9ada9ada9ada9u),
         fields_(data.space.fields),
         field_of_(model.columns()),
         linear_(fields_.size(), options.linear_regularization),
@@ -123,15 +122,18 @@ class AdaptiveTrainer final : public RowTrainer {
       std::ranges::fill(std::span(field_of_).subspan(fields_[g].begin, fields_[g].columns),
                         static_cast<std::uint32_t>(g));
     }
-    random_.shuffle(validation_.order());
+    for (Random random(options.seed ^ 0xada9ada9ada9ada9u); !validation_.shuffle(random);) {
+    }
   }
 
-  void train(const Rows& rows, std::size_t begin, std::size_t end, float rate,
+  void train(Rows& rows, std::size_t begin, std::size_t end, float rate,
              FactorizationMachine& model, RunningLosses& losses) override {
     for (std::size_t k = begin; k < end; ++k) {
-      rows.read(k, model, entries_);
-      const float score = score_of(entries_, model, sum_.data());
-      step(error_of(options_.task, score, rows.target(k), rows.weight(k), losses), rate, model);
+      const auto entries = rows.read(k, model.factors.row(0), model.factors.stride());
+      const float score = score_of(entries, model.constant, model.linear.data(),
+                                   model.factors.stride(), sum_.data());
+      step(entries, error_of(options_.task, score, rows.target(k), rows.weight(k), losses), rate,
+           model);
       adapt(next_, rate, model);
       next_ = (next_ + 1) % validation_.size();
     }
@@ -149,12 +151,13 @@ class AdaptiveTrainer final : public RowTrainer {
   }
 
  private:
-  void step(float error, float rate, FactorizationMachine& model) {
+  void step(std::span<const RowEntry> entries, float error, float rate,
+            FactorizationMachine& model) {
     if (options_.constant) {
       model.constant -= rate * (error + constant_penalty_ * model.constant);
     }
     const f4 r = splat(rate), one = splat(1);
-    for (const auto& [column, x, v] : entries_) {
+    for (const auto& [column, x, v] : entries) {
       const std::uint32_t g = field_of_[column];
       float& w = model.linear[column];
       if (options_.linear) w -= rate * (error * x + linear_[g] * w);
@@ -167,14 +170,15 @@ class AdaptiveTrainer final : public RowTrainer {
   }
 
   void adapt(std::size_t k, float rate, FactorizationMachine& model) {
-    validation_.read(k, model, entries_);
+    const auto entries = validation_.read(k, model.factors.row(0), model.factors.stride());
     RunningLosses unused;
-    const float score = score_of(entries_, model, sum_.data());
+    const float score =
+        score_of(entries, model.constant, model.linear.data(), model.factors.stride(), sum_.data());
     const float error =
         error_of(options_.task, score, validation_.target(k), validation_.weight(k), unused);
     std::fill(linear_slopes_.begin(), linear_slopes_.end(), 0.0f);
     std::ranges::fill(slopes_.storage(), 0.0f);
-    for (const auto& [column, x, v] : entries_) {
+    for (const auto& [column, x, v] : entries) {
       const std::uint32_t g = field_of_[column];
       linear_slopes_[g] += x * model.linear[column];
       const f4 value = splat(x);
@@ -196,14 +200,12 @@ class AdaptiveTrainer final : public RowTrainer {
 
   const FmSgdOptions& options_;
   Rows validation_;
-  Random random_;
   const std::vector<ColumnField>& fields_;
   std::vector<std::uint32_t> field_of_;
   std::vector<float> linear_;  // penalty of each field
   Matrix factors_;             // fields x k
   float constant_penalty_;
   std::size_t next_ = 0;
-  std::vector<RowEntry> entries_;
   AlignedFloats sum_;
   Matrix slopes_;
   std::vector<float> linear_slopes_;

@@ -40,12 +40,7 @@ class FmSgd final : public FmTrainer {
 
  private:
   Work train() override {
-    // Fisher-Yates.
-    std::vector<std::uint32_t>& row_order = rows_.order();
-    for (auto left = static_cast<std::uint32_t>(row_order.size()); left > 1; --left) {
-      std::swap(row_order[left - 1], row_order[random_.below(left)]);
-      if (left % (64 * block_size) == 0) co_yield Pause{};
-    }
+    while (!rows_.shuffle(random_)) co_yield Pause{};
     std::vector<std::size_t> order((rows_.size() + block_size - 1) / block_size);
     std::iota(order.begin(), order.end(), std::size_t{0});
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/matrix.h"
@@ -25,7 +26,7 @@ struct RowEntry {
 };
 
 struct RowView {
-  const std::vector<RowEntry>& entries;
+  std::span<const RowEntry> entries;
   const float* sum;  // P
   float* linear;     // of all columns
   std::size_t stride;
