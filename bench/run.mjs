@@ -1,7 +1,7 @@
 // Measures speed, memory, size and quality; never part of the tests. `npm run bench -- --only NAME --json FILE`.
 //
-// Each file under bench/rows exports `rows`: [{ id, run }], where run() returns [{ id, value, unit, detail }]. Comparisons are
-// made inside one run(), side by side, so that a noisy machine hits both.
+// Each file under bench/rows exports `groups`: [{ name, what, run }], where run(report) reports rows { id, value, unit, detail }.
+// made inside one run(), side by side, so that a noisy machine hits both. Groups of one name run together.
 import fs from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";

@@ -1,4 +1,5 @@
-// What the benchmarks share: medians, and MovieLens-100K as plain lists.
+// What the benchmarks share: medians, the core's own program, and MovieLens-100K as plain lists.
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { unpackMovieLens } from "../tools/movielens.mjs";
@@ -40,6 +41,63 @@ export async function movieLens() {
     lists.timestamps.push(timestamp);
   }
   return lists;
+}
+
+const genres =
+  "unknown Action Adventure Animation Children Comedy Crime Documentary Drama Fantasy Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western".split(
+    " ",
+  );
+
+/** `userFeatures`, `itemFeatures` and `fields` for ff.dataset(): what MovieLens-100K says of its users and films. */
+export async function sideFeatures() {
+  const folder = await unpackMovieLens();
+  if (folder === null) return null;
+  const lines = (name, encoding) =>
+    fs
+      .readFileSync(path.join(folder, name), encoding)
+      .trim()
+      .split("\n")
+      .map((line) => line.split("|"));
+  return {
+    userFeatures: new Map(
+      lines("u.user", "utf8").map(([user, age, gender, occupation, zip]) => [
+        Number(user),
+        { age: Number(age), gender, occupation, zip: zip.slice(0, 2) },
+      ]),
+    ),
+    itemFeatures: new Map(
+      lines("u.item", "latin1").map(([item, , date, , , ...flags]) => [
+        Number(item),
+        {
+          genres: genres.filter((_, k) => flags[k] === "1"),
+          year: date === "" ? null : date.slice(-4),
+        },
+      ]),
+    ),
+    fields: { age: { type: "number", buckets: 8 } },
+  };
+}
+
+/**
+ * Milliseconds that the C++ core takes, natively and as wasm in turn: for each of the two a map from the name of a measurement that
+ * begins with `wanted` to the times of all rounds.
+ */
+export function coreTimes(wanted, rounds = 3) {
+  const programs = {
+    native: [path.join(root, "build", "native", "featherfm_bench")],
+    wasm: [process.execPath, path.join(root, "build", "wasm", "featherfm_bench.cjs")],
+  };
+  const times = { native: new Map(), wasm: new Map() };
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, [command, ...args]] of Object.entries(programs)) {
+      const lines = execFileSync(command, [...args, wanted], { encoding: "utf8" }).trim();
+      for (const line of lines.split("\n")) {
+        const [id, ms] = line.split(" ");
+        times[name].set(id, [...(times[name].get(id) ?? []), Number(ms)]);
+      }
+    }
+  }
+  return times;
 }
 
 /** Rows of the official test set u1 .. u5. */

@@ -1,28 +1,14 @@
 // Speed: of the core natively and as wasm, and of the package as a user calls it.
-import { execFileSync } from "node:child_process";
-import path from "node:path";
 import { load } from "featherfm";
-import { foldRows, median, medianTime, movieLens, root } from "../support.mjs";
+import { coreTimes, foldRows, median, medianTime, movieLens } from "../support.mjs";
 
 /** The same C++ program, natively and as wasm, in turn. */
 async function core(report) {
-  const programs = {
-    native: [path.join(root, "build", "native", "featherfm_bench")],
-    wasm: [process.execPath, path.join(root, "build", "wasm", "featherfm_bench.cjs")],
-  };
-  const times = { native: new Map(), wasm: new Map() };
-  for (let round = 0; round < 3; round++) {
-    for (const [name, [command, ...args]] of Object.entries(programs)) {
-      for (const line of execFileSync(command, args, { encoding: "utf8" }).trim().split("\n")) {
-        const [id, ms] = line.split(" ");
-        times[name].set(id, [...(times[name].get(id) ?? []), Number(ms)]);
-      }
-    }
-  }
+  const times = coreTimes("");
   for (const [id, wasmTimes] of times.wasm) {
     const wasm = median(wasmTimes);
     const native = median(times.native.get(id));
-    const epoch = id.startsWith("mf-sgd");
+    const epoch = /^(mf|fm)-sgd/.test(id);
     report({
       id: `core-${id}-wasm`,
       value: wasm,
