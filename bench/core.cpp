@@ -100,11 +100,13 @@ void factorization_machines(const std::shared_ptr<const Interactions>& data) {
     examples.train = std::make_shared<Design>(make_design(examples.space, *data, fields));
     report(names.first, 16, 7, [&] {
       FmSgdOptions options;
+      options.factors = 16;
       options.epochs = 11;
       return epoch_time(*make_fm_sgd(options, examples), options.epochs);
     });
     report(names.second, 16, 5, [&] {
       FmOptions options;
+      options.factors = 16;
       options.epochs = 6;
       return epoch_time(*make_fm_als(options, examples), options.epochs);
     });

@@ -103,6 +103,7 @@ void read_fm_common(const Options& given, FmOptions& options) {
   options.constant_regularization = regularization.real("constant");
   options.linear_regularization = regularization.real("linear");
   options.factor_regularization = regularization.real("factors");
+  options.feature_regularization = regularization.real("features");
   // [{field, linear, factors}]
   const val fields = regularization.raw("fields");
   const auto count = fields["length"].as<std::uint32_t>();

@@ -50,6 +50,7 @@ void FmOptions::validate() const {
     require_range(penalty.linear, 0.0f, 1e6f, "regularization.fields");
     require_range(penalty.factors, 0.0f, 1e6f, "regularization.fields");
   }
+  require_range(feature_regularization, 0.0f, 1e6f, "regularization.features");
   require_range(frequency_scaling, 0.0f, 1.0f, "frequencyScaling");
   require_range(initial_scale, 0.0f, 10.0f, "initialScale");
   require_range<std::uint32_t>(epochs, 1, 100'000, "epochs");
@@ -121,30 +122,36 @@ FactorizationMachine initial_machine(const FmOptions& options, const FmData& dat
 
   // A new user is placed by their own column alone, under the penalties of the field of users.
   model.fold_in = {};
-  const auto own = std::ranges::find(options.field_penalties, user_field, &FieldPenalty::field);
-  const bool given = own != options.field_penalties.end();
-  model.fold_in.regularization = given ? own->factors : options.factor_regularization;
-  model.fold_in.bias_regularization = given ? own->linear : options.linear_regularization;
+  const FieldPenalty own = penalty_of(options, user_field);
+  model.fold_in.regularization = own.factors;
+  model.fold_in.bias_regularization = own.linear;
   model.fold_in.frequency_scaling = options.frequency_scaling;
   model.fold_in.user_bias = options.linear;
   model.fold_in.own_parameters = data.space.find(user_field) != nullptr;
   return model;
 }
 
+FieldPenalty penalty_of(const FmOptions& options, const std::string& field) {
+  const auto own = std::ranges::find(options.field_penalties, field, &FieldPenalty::field);
+  if (own != options.field_penalties.end()) return *own;
+  const bool identity = field == user_field || field == item_field;
+  const float scale = identity ? 1 : options.feature_regularization;
+  return {field, scale * options.linear_regularization, scale * options.factor_regularization};
+}
+
 ColumnPenalties column_penalties(const FmOptions& options, const FeatureSpace& space,
                                  const ColumnCounts& counts) {
-  const std::size_t columns = counts.examples.size();
-  ColumnPenalties result{std::vector<float>(columns, options.linear_regularization),
-                         std::vector<float>(columns, options.factor_regularization)};
   for (const FieldPenalty& penalty : options.field_penalties) {
-    const ColumnField* field = space.find(penalty.field);
-    if (!field) {
-      fail(ErrorCode::invalid_argument, "regularization.fields",
-           {"regularization.fields names \"", penalty.field, "\", which is no field of the model"});
-    }
-    std::ranges::fill(std::span(result.linear).subspan(field->begin, field->columns),
-                      penalty.linear);
-    std::ranges::fill(std::span(result.factors).subspan(field->begin, field->columns),
+    if (space.find(penalty.field)) continue;
+    fail(ErrorCode::invalid_argument, "regularization.fields",
+         {"regularization.fields names \"", penalty.field, "\", which is no field of the model"});
+  }
+  const std::size_t columns = counts.examples.size();
+  ColumnPenalties result{std::vector<float>(columns), std::vector<float>(columns)};
+  for (const ColumnField& field : space.fields) {
+    const FieldPenalty penalty = penalty_of(options, field.name);
+    std::ranges::fill(std::span(result.linear).subspan(field.begin, field.columns), penalty.linear);
+    std::ranges::fill(std::span(result.factors).subspan(field.begin, field.columns),
                       penalty.factors);
   }
   for (std::size_t j = 0; j < columns; ++j) {

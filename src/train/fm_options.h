@@ -38,14 +38,17 @@ struct FmOptions {
   std::uint32_t factors = 16;           // k, 0 to 1024; 0: no pairs
   bool constant = true, linear = true;  // whether w0 and w are learned
   float constant_regularization = 0;    // lambda of w0, w and v, 0 to 1e6
-  float linear_regularization = 1, factor_regularization = 1;
-  std::vector<FieldPenalty> field_penalties;  // take the place of the two above for their fields
+  float linear_regularization = 1, factor_regularization = 1.4f;
+  // The penalties of fields other than "user" and "item", as a multiple of the two above: what a
+  // feature says holds for many users or items, and is easily over-fitted. 0 to 1e6.
+  float feature_regularization = 5;
+  std::vector<FieldPenalty> field_penalties;  // take the place of all these for their fields
   // The penalty of a column: lambda s^frequency_scaling, with s the sum of its squares over the
   // examples: the number of them for a category. 0 to 1.
   float frequency_scaling = 0.5f;
-  float initial_scale = 0.1f;             // standard deviation of the initial factors; 0 to 10
+  float initial_scale = 0.05f;            // standard deviation of the initial factors; 0 to 10
   std::optional<ValueRange> value_range;  // empty: the range of the training targets
-  std::uint32_t epochs = 20;              // 1 to 100,000
+  std::uint32_t epochs = 30;              // 1 to 100,000
   std::uint32_t patience = 0;             // epochs without improvement before stopping; 0: never
   std::uint64_t seed = 1;
 
@@ -74,6 +77,9 @@ inline float label_of(float target) {
 // (another number of factors).
 FactorizationMachine initial_machine(const FmOptions& options, const FmData& data,
                                      const ColumnCounts& counts, const FactorizationMachine* start);
+
+// The penalties of a field's columns, before they are scaled by frequency.
+FieldPenalty penalty_of(const FmOptions& options, const std::string& field);
 
 // The penalty of each column.
 struct ColumnPenalties {

@@ -67,9 +67,10 @@ class RuleTrainer final : public RowTrainer {
       const RowView row{rows.read(k, factors, stride), sum_.data(), linear, stride};
       const float score = score_of(row.entries, model.constant, linear, stride, sum_.data());
       const float error = error_of(options_.task, score, rows.target(k), rows.weight(k), losses);
-      if (options_.constant) rule_.constant(model.constant, error, rate, penalties.constant);
-      if (options_.linear) rule_.linear(row, error, rate, penalties);
-      if (stride > 0) rule_.factors(row, error, rate, penalties);
+      const float own_rate = rule_.rate_of(row, rate);
+      if (options_.constant) rule_.constant(model.constant, error, own_rate, penalties.constant);
+      if (options_.linear) rule_.linear(row, error, own_rate, penalties);
+      if (stride > 0) rule_.factors(row, error, own_rate, penalties);
       if (++in_batch_ == options_.batch_size) end_batch(rate, model);
     }
   }
@@ -105,20 +106,16 @@ class AdaptiveTrainer final : public RowTrainer {
         validation_(*data.validation),
         fields_(data.space.fields),
         field_of_(model.columns()),
-        linear_(fields_.size(), options.linear_regularization),
+        linear_(fields_.size()),
         factors_(fields_.size(), model.factors.columns()),
         constant_penalty_(constant_penalty),
         sum_(model.factors.stride()),
         slopes_(fields_.size(), model.factors.columns()),
         linear_slopes_(fields_.size()) {
     for (std::size_t g = 0; g < fields_.size(); ++g) {
-      float factor_penalty = options.factor_regularization;
-      for (const FieldPenalty& penalty : options.field_penalties) {
-        if (penalty.field != fields_[g].name) continue;
-        linear_[g] = penalty.linear;
-        factor_penalty = penalty.factors;
-      }
-      std::ranges::fill(factors_.columns_of(g), factor_penalty);
+      const FieldPenalty penalty = penalty_of(options, fields_[g].name);
+      linear_[g] = penalty.linear;
+      std::ranges::fill(factors_.columns_of(g), penalty.factors);
       std::ranges::fill(std::span(field_of_).subspan(fields_[g].begin, fields_[g].columns),
                         static_cast<std::uint32_t>(g));
     }
@@ -132,8 +129,8 @@ class AdaptiveTrainer final : public RowTrainer {
       const auto entries = rows.read(k, model.factors.row(0), model.factors.stride());
       const float score = score_of(entries, model.constant, model.linear.data(),
                                    model.factors.stride(), sum_.data());
-      step(entries, error_of(options_.task, score, rows.target(k), rows.weight(k), losses), rate,
-           model);
+      step(entries, error_of(options_.task, score, rows.target(k), rows.weight(k), losses),
+           plain_rate(entries, rate), model);
       adapt(next_, rate, model);
       next_ = (next_ + 1) % validation_.size();
     }
@@ -221,8 +218,10 @@ std::unique_ptr<RowTrainer> make_row_trainer(const FmSgdOptions& options, const 
   for (std::size_t j = 0; j < counts.examples.size(); ++j) {
     const auto rows = static_cast<float>(std::max(1u, counts.examples[j]));
     penalties.linear[j] /= rows;
-    // FTRL's penalty is part of its formula, once for the column.
-    if (options.solver == FmSolver::ftrl) penalties.linear[j] *= rows;
+    // FTRL's penalty is part of its formula, once for the column and all epochs.
+    if (options.solver == FmSolver::ftrl) {
+      penalties.linear[j] *= rows * static_cast<float>(options.epochs);
+    }
     penalties.factors[j] /= rows;
   }
   const float constant = options.constant_regularization / static_cast<float>(data.train->size());

@@ -8,12 +8,13 @@
 namespace featherfm {
 
 enum class FmSolver {
-  sgd,      // plain steps, row by row
+  sgd,  // plain steps, row by row; a row whose squares sum to more than 2, those of a user and an
+        // item alone, takes steps shorter by that much
   adagrad,  // steps shrink by the root of the sum of squared gradients (Duchi, Hazan, Singer 2011)
   adam,     // mini-batches; running moments per column (Kingma, Ba 2015), moved when it is met
   ftrl,     // the linear part by FTRL-proximal (McMahan et al. 2013), which keeps what carries
             // nothing at exactly 0; factors by AdaGrad
-  sgda,     // plain steps; the penalties follow the validation rows (Rendle 2012, "Learning
+  sgda,     // as sgd; the penalties follow the validation rows (Rendle 2012, "Learning
             // Recommender Systems with Adaptive Regularization")
 };
 

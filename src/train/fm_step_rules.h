@@ -38,9 +38,19 @@ struct RowPenalties {
   float constant;
 };
 
+// What a step changes in the score of its own row grows with the row's squares; beyond those of a
+// user and an item alone the rate shrinks with them, or rows with many features would overshoot.
+inline float plain_rate(std::span<const RowEntry> entries, float rate) {
+  float squares = 0;
+  for (const RowEntry& entry : entries) squares += entry.x * entry.x;
+  return squares > 2 ? rate * 2 / squares : rate;
+}
+
 class FmSgdRule {
  public:
   FmSgdRule(const FmSgdOptions&, const FactorizationMachine&) {}
+
+  float rate_of(const RowView& row, float rate) const { return plain_rate(row.entries, rate); }
 
   void constant(float& w0, float error, float rate, float lambda) {
     w0 -= rate * (error + lambda * w0);
@@ -65,6 +75,8 @@ class FmAdagradRule {
  public:
   FmAdagradRule(const FmSgdOptions&, const FactorizationMachine& model)
       : linear_(model.columns()), factors_(model.columns(), model.factors.columns()) {}
+
+  float rate_of(const RowView&, float rate) const { return rate; }
 
   void constant(float& w0, float error, float rate, float lambda) {
     step(w0, constant_, error + lambda * w0, rate);
@@ -105,39 +117,41 @@ class FmAdagradRule {
 // penalty:
 //   sigma = (sqrt(n + g^2) - sqrt(n)) / alpha,  z += g - sigma w,  n += g^2
 //   w = 0 if |z| <= l1, else -(z - sign(z) l1) / ((beta + sqrt(n)) / alpha + lambda)
-// alpha is the learning rate. Here g has no penalty in it.
+// alpha is the learning rate before any decay: z holds the sums of all epochs. g has no penalty in
+// it.
 class FmFtrlRule final : public FmAdagradRule {
  public:
   FmFtrlRule(const FmSgdOptions& options, const FactorizationMachine& model)
       : FmAdagradRule(options, model),
-        l1_(options.l1),
+        alpha_(options.learning_rate),
+        l1_(options.l1 * static_cast<float>(options.epochs)),
         beta_(options.ftrl_beta),
         z_(linear_.size()) {
     // Where training goes on, or for the parameters to stay where they are until they are met:
     // z such that the formula gives the present w.
     for (std::size_t j = 0; j < z_.size(); ++j) {
       const float w = model.linear[j];
-      z_[j] = w == 0 ? 0 : -w * (beta_ / options.learning_rate) - std::copysign(l1_, w);
+      z_[j] = w == 0 ? 0 : -w * (beta_ / alpha_) - std::copysign(l1_, w);
     }
   }
 
-  void linear(const RowView& row, float error, float rate, const RowPenalties& penalties) {
+  void linear(const RowView& row, float error, float, const RowPenalties& penalties) {
     for (const auto& [column, x, v] : row.entries) {
       float& w = row.linear[column];
       float& n = linear_[column];
       float& z = z_[column];
       const float gradient = error * x;
       const float root = std::sqrt(n + gradient * gradient);
-      z += gradient - (root - std::sqrt(n)) / rate * w;
+      z += gradient - (root - std::sqrt(n)) / alpha_ * w;
       n += gradient * gradient;
       w = std::abs(z) <= l1_
               ? 0
-              : -(z - std::copysign(l1_, z)) / ((beta_ + root) / rate + penalties.linear[column]);
+              : -(z - std::copysign(l1_, z)) / ((beta_ + root) / alpha_ + penalties.linear[column]);
     }
   }
 
  private:
-  float l1_, beta_;
+  float alpha_, l1_, beta_;
   std::vector<float> z_;
 };
 
@@ -157,6 +171,7 @@ class FmAdamRule {
         square_(model.columns(), model.factors.columns()),
         met_(model.columns()) {}
 
+  float rate_of(const RowView&, float rate) const { return rate; }
   void constant(float& w0, float error, float, float lambda) {
     constant_gradient_ += error + lambda * w0;
     learns_constant_ = true;

@@ -340,6 +340,7 @@ interface FmRegularization {
   constant: number;
   linear: number;
   factors: number;
+  features: number;
   fields: Record<string, { linear: number; factors: number }>;
 }
 type FmRegularizationInput =
@@ -348,12 +349,17 @@ type FmRegularizationInput =
       constant?: number;
       linear?: number;
       factors?: number;
+      features?: number;
       fields?: Record<string, number | { linear: number; factors: number }>;
     };
 
-/** One number for weights and factors, or an object that sets some parts and leaves the default for the others. */
-const fmRegularization = (linear: number, factors: number) => ({
-  default: { constant: 0, linear, factors, fields: {} },
+/**
+ * L2 penalties: one number for weights and factors, or an object that sets some parts and leaves the default for the
+ * others. `features` is the multiple of them that fields other than "user" and "item" take; `fields` sets the
+ * penalties of single fields.
+ */
+const fmRegularization = (linear: number, factors: number, features = 5) => ({
+  default: { constant: 0, linear, factors, features, fields: {} },
   input: linear as FmRegularizationInput,
   parse(value: unknown, name: string, fallback: FmRegularization): FmRegularization {
     const check = (one: unknown, part: string) => checkFinite(one, part, { min: 0, max: 1e6 });
@@ -362,13 +368,14 @@ const fmRegularization = (linear: number, factors: number) => ({
       return { ...fallback, linear: both, factors: both };
     }
     const given = value as Record<string, unknown>;
-    checkNoExtraKeys(given, ["constant", "linear", "factors", "fields"], name);
-    const part = (key: "constant" | "linear" | "factors") =>
+    checkNoExtraKeys(given, ["constant", "linear", "factors", "features", "fields"], name);
+    const part = (key: "constant" | "linear" | "factors" | "features") =>
       check(valueOf(given, key, fallback[key]), `${name}.${key}`);
     return {
       constant: part("constant"),
       linear: part("linear"),
       factors: part("factors"),
+      features: part("features"),
       fields: regularizationOfFields(valueOf(given, "fields", fallback.fields), `${name}.fields`),
     };
   },
@@ -401,7 +408,7 @@ function checkNames<const T extends string>(
 const fmCommon = {
   /** `"regression"` on ratings, or `"classification"` of labels: ratings 0 and 1, or -1 and 1. Predictions are probabilities. */
   task: choice("regression", ["regression", "classification"]),
-  /** Number of latent factors, 0 to 1024. 0 leaves linear regression. */
+  /** Number of latent factors, 0 to 1024. 0 leaves linear regression. @defaultValue 16; 10 for the solver "als" */
   factors: integer(16, { min: 0, max: 1024 }),
   /** Which of the terms without factors are learned: `true`, `false`, or `{ constant, linear }`. @defaultValue true */
   terms: perPart({ constant: true, linear: true }, ["constant", "linear"], checkBoolean),
@@ -432,8 +439,8 @@ const fmCommon = {
   frequencyScaling: finite(0.5, { min: 0, max: 1 }),
   /** Lowest and highest possible rating, to which predictions are limited; `"observed"` takes the training data's. */
   valueRange,
-  /** Standard deviation of the initial factors. @defaultValue 0.1 */
-  initialScale: finite(0.1, { min: 0, max: 10 }),
+  /** Standard deviation of the initial factors. @defaultValue 0.05 */
+  initialScale: finite(0.05, { min: 0, max: 10 }),
   /** Same seed and data, same bits. @defaultValue 1 */
   seed,
 };
@@ -449,45 +456,62 @@ const fmAls = {
   ...fmCommon,
   /** Alternating least squares by coordinate descent: each parameter is solved exactly with the others held. */
   solver: choice("als", ["als"]),
-  /** Number of sweeps over all parameters, 1 to 100,000. @defaultValue 15 */
-  epochs: integer(15, { min: 1, max: 100_000 }),
-  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
-  regularization: fmRegularization(1, 1),
+  factors: integer(10, { min: 0, max: 1024 }),
+  /** Number of sweeps over all parameters, 1 to 100,000. @defaultValue 30 */
+  epochs: integer(30, { min: 1, max: 100_000 }),
+  /**
+   * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
+   * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
+   * @defaultValue linear 1, factors 1.4
+   */
+  regularization: fmRegularization(1, 1.4),
 };
 
 const fmSgd = {
   ...fmCommon,
   /** Plain steps, row by row. */
   solver: choice("sgd", ["sgd"]),
-  /** Number of passes over the training rows, 1 to 100,000. */
-  epochs: integer(30, { min: 1, max: 100_000 }),
-  ...learningRate(0.03, 0.95),
-  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
-  regularization: fmRegularization(0.1, 1.2),
+  /** Number of passes over the training rows, 1 to 100,000. @defaultValue 50 */
+  epochs: integer(50, { min: 1, max: 100_000 }),
+  ...learningRate(0.08, 0.93),
+  /**
+   * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
+   * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
+   * @defaultValue linear 1, factors 1.4
+   */
+  regularization: fmRegularization(1, 1.4),
 };
 
 const fmAdagrad = {
   ...fmCommon,
   /** Steps shrink by the root of the sum of squared gradients (Duchi, Hazan, Singer 2011). */
   solver: choice("adagrad", ["adagrad"]),
-  /** Number of passes over the training rows, 1 to 100,000. */
-  epochs: integer(20, { min: 1, max: 100_000 }),
-  ...learningRate(0.05, 1),
-  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
-  regularization: fmRegularization(0.1, 1.2),
+  /** Number of passes over the training rows, 1 to 100,000. @defaultValue 30 */
+  epochs: integer(30, { min: 1, max: 100_000 }),
+  ...learningRate(0.2, 0.95),
+  /**
+   * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
+   * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
+   * @defaultValue linear 1, factors 1.4
+   */
+  regularization: fmRegularization(1, 1.4),
 };
 
 const fmAdam = {
   ...fmCommon,
   /** Steps from running moments of the gradient of small batches (Kingma, Ba 2015). */
   solver: choice("adam", ["adam"]),
-  /** Number of passes over the training rows, 1 to 100,000. */
+  /** Number of passes over the training rows, 1 to 100,000. @defaultValue 20 */
   epochs: integer(20, { min: 1, max: 100_000 }),
-  ...learningRate(0.02, 0.95),
-  /** Rows per step, 1 to 1,000,000. @defaultValue 256 */
-  batchSize: integer(256, { min: 1, max: 1_000_000 }),
-  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
-  regularization: fmRegularization(0.1, 1.2),
+  ...learningRate(0.015, 0.85),
+  /** Rows per step, 1 to 1,000,000. @defaultValue 512 */
+  batchSize: integer(512, { min: 1, max: 1_000_000 }),
+  /**
+   * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
+   * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
+   * @defaultValue linear 1, factors 1.4
+   */
+  regularization: fmRegularization(1, 1.4),
   /** Memory of the mean of the gradient, 0 to below 1. @defaultValue 0.9 */
   beta1: finite(0.9, { min: 0, below: 1 }),
   /** Memory of the mean of its square, 0 to below 1. @defaultValue 0.999 */
@@ -501,15 +525,19 @@ const fmFtrl = {
    * AdaGrad.
    */
   solver: choice("ftrl", ["ftrl"]),
-  /** Number of passes over the training rows, 1 to 100,000. */
-  epochs: integer(20, { min: 1, max: 100_000 }),
-  ...learningRate(0.05, 1),
+  /** Number of passes over the training rows, 1 to 100,000. @defaultValue 30 */
+  epochs: integer(30, { min: 1, max: 100_000 }),
+  ...learningRate(0.15, 0.95),
   /** Penalty on the size of linear weights, 0 to 1e6: the larger, the more of them are 0. @defaultValue 0.1 */
   l1: finite(0.1, { min: 0, max: 1e6 }),
   /** Damps the first steps of rare columns, 0 to 1e6. @defaultValue 1 */
   ftrlBeta: finite(1, { min: 0, max: 1e6 }),
-  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
-  regularization: fmRegularization(0.1, 1.2),
+  /**
+   * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
+   * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
+   * @defaultValue linear 1, factors 1.4
+   */
+  regularization: fmRegularization(1, 1.4),
 };
 
 const fmSgda = {
@@ -519,11 +547,15 @@ const fmSgda = {
    * they start, per row; `summary.learnedRegularization` says where they arrived.
    */
   solver: choice("sgda", ["sgda"]),
-  /** Number of passes over the training rows, 1 to 100,000. */
-  epochs: integer(30, { min: 1, max: 100_000 }),
-  ...learningRate(0.02, 0.98),
-  /** L2 penalty: one number, or `{ constant, linear, factors, fields: { genre: { linear, factors } } }`. */
-  regularization: fmRegularization(0, 0),
+  /** Number of passes over the training rows, 1 to 100,000. @defaultValue 40 */
+  epochs: integer(40, { min: 1, max: 100_000 }),
+  ...learningRate(0.08, 0.92),
+  /**
+   * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
+   * that fields other than "user" and "item" take (1), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
+   * @defaultValue linear 0.05, factors 0.12, per row
+   */
+  regularization: fmRegularization(0.05, 0.12, 1),
 };
 
 /** The option tables by what selects them; a test walks over them and holds them to the C++ side. */

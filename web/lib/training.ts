@@ -206,6 +206,12 @@ function fmCoreOptions(options: object, inMilliseconds: boolean): object {
   };
 }
 
+/** Rows have no users and items that their other fields could be compared to. */
+function withoutIdentity(options: object): object {
+  const { regularization } = options as { regularization: object };
+  return { ...options, regularization: { ...regularization, features: 1 } };
+}
+
 /** The encoders of the dataset's fields that the options name. */
 function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] {
   const encoders = data.knowledge.fields.map(({ encoder }) => encoder);
@@ -290,7 +296,7 @@ function onRows(
     controls,
     trainer: (module, given, text) =>
       module.makeRowTrainer(
-        fmCoreOptions(given, false),
+        fmCoreOptions(withoutIdentity(given), false),
         text,
         rows.owned.handle,
         controls.validation?.owned.handle ?? null,
