@@ -98,6 +98,8 @@ class RuleTrainer final : public RowTrainer {
 // been, through
 //   d y(x) / d lambda_field = -rate sum_{j in field} x_j w_j,
 //   d y(x) / d lambda_field,f = -rate sum_{j in field} x_j v_jf (P_f - x_j v_jf).
+// The steps of the penalties have a rate of 1: with the rate of the parameters, as in the paper,
+// they hardly leave where they start on ratings.
 class AdaptiveTrainer final : public RowTrainer {
  public:
   AdaptiveTrainer(const FmSgdOptions& options, const FmData& data,
@@ -184,8 +186,8 @@ class AdaptiveTrainer final : public RowTrainer {
         at4(slopes_.row(g) + f) += term * (load4(&sum_[f]) - term);
       }
     }
-    // lambda <- max(0, lambda - rate error (-rate slope)), with the ratings' own rate for both.
-    const float gain = rate * error * rate;
+    // lambda <- max(0, lambda - error (-rate slope))
+    const float gain = error * rate;
     for (std::size_t g = 0; g < fields_.size(); ++g) {
       linear_[g] = std::max(0.0f, linear_[g] + gain * linear_slopes_[g]);
       const auto row = factors_.columns_of(g);
