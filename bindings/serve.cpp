@@ -41,10 +41,12 @@ val scored_to_js(const std::vector<Scored>& list, const Towers* towers) {
   return result;
 }
 
-// What {n, exclude, candidates} asks for.
+// What {n, scan, exclude, candidates} asks for.
 struct Request {
   explicit Request(const Options& given)
       : n(given.index("n")),
+        scan(choice<Scan>(given.text("scan"), "scan",
+                          {{"exact", Scan::exact}, {"int8", Scan::int8}})),
         exclude(from_js<std::uint32_t>(given.raw("exclude"))),
         has_candidates(!missing(given.raw("candidates"))),
         candidates(from_js<std::uint32_t>(given.raw("candidates"))) {}
@@ -56,6 +58,7 @@ struct Request {
   }
 
   std::size_t n;
+  Scan scan;
   Indices exclude;
   bool has_candidates;
   Indices candidates;
@@ -74,9 +77,9 @@ val recommend(ServedModel& model, const val& users, bool filter_seen, const val&
     for (const std::uint32_t user : from_js<std::uint32_t>(users)) {
       require_row(user, model.towers.users, "users");
       const auto seen = filter_seen ? model.file.seen.of(user) : std::span<const std::uint32_t>{};
-      result.call<void>("push", scored_to_js(model.ranker.top(user_view(model.towers, user),
-                                                              request.n, request.filter(seen)),
-                                             &model.towers));
+      const auto top = model.ranker.top(user_view(model.towers, user), request.n,
+                                        request.filter(seen), request.scan);
+      result.call<void>("push", scored_to_js(top, &model.towers));
     }
     return result;
   });
@@ -152,8 +155,9 @@ val recommend_guest(ServedModel& model, const val& user, const val& seen, const 
     const Guest guest(model, user);
     const Request request{Options(options)};
     const auto seen_items = from_js<std::uint32_t>(seen);
-    return scored_to_js(model.ranker.top(guest.view(), request.n, request.filter(seen_items)),
-                        &model.towers);
+    const auto top =
+        model.ranker.top(guest.view(), request.n, request.filter(seen_items), request.scan);
+    return scored_to_js(top, &model.towers);
   });
 }
 
@@ -203,6 +207,20 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
         set(result, joined({name, cuts[j]}).c_str(), value);
       }
     }
+    return result;
+  });
+}
+
+// {vectors, dimensions, offsets} of "users" or "items": the rows one after the other, without their
+// padding; the offsets are those of the users.
+val vectors(const ServedModel& model, const std::string& side) {
+  return guarded([&] {
+    const Matrix& tower = *choice<const Matrix*>(
+        side, "side", {{"users", &model.towers.users}, {"items", &model.towers.items}});
+    val result = val::object();
+    set(result, "vectors", to_js(tower.without_padding()));
+    set(result, "dimensions", double(tower.columns()));
+    set(result, "offsets", to_js(model.towers.user_offsets));
     return result;
   });
 }
@@ -261,6 +279,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("predictGuest(user, items, clip)", &predict_guest)
       .function("evaluateRatings(test)", &evaluate_ratings)
       .function("evaluateRanking(test, train, ks, relevantFrom)", &evaluate_ranking)
+      .function("vectors(side)", &vectors)
       .function("singularValues()", &singular_values)
       .function("save(seen, userIds, itemIds)", &save);
   function("loadModel(bytes)", &load_model);

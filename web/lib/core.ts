@@ -40,6 +40,7 @@ export interface CoreScored {
 
 export interface CoreRequest {
   n: number;
+  scan: string;
   exclude: Uint32Array | null;
   candidates: Uint32Array | null;
 }
@@ -85,6 +86,12 @@ export interface CoreModel extends CoreHandle {
     ks: Uint32Array,
     relevantFrom: number,
   ): Record<string, number>;
+  vectors(side: "users" | "items"): {
+    vectors: Float32Array<ArrayBuffer>;
+    dimensions: number;
+    /** Of the users. */
+    offsets: Float32Array<ArrayBuffer>;
+  };
   singularValues(): Float32Array;
   save(seen: boolean, userIds: string, itemIds: string): Uint8Array<ArrayBuffer>;
 }

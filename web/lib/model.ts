@@ -30,6 +30,8 @@ import type {
   SimilarOptions,
   SimilarUser,
   TrainingSummary,
+  UserVectors,
+  Vectors,
 } from "./types.js";
 
 const nothingTrained: TrainingSummary = {
@@ -41,12 +43,17 @@ const nothingTrained: TrainingSummary = {
 
 function checkRecommendOptions(options: unknown, extra: readonly string[] = []) {
   const given = checkObject(options, "options");
-  checkNoExtraKeys(given, ["n", "filterSeen", "exclude", "candidates", ...extra], "recommend");
+  checkNoExtraKeys(
+    given,
+    ["n", "filterSeen", "exclude", "candidates", "scan", ...extra],
+    "recommend",
+  );
   return {
     n: checkInteger(valueOf(given, "n", 10), "n", { min: 1, max: 0xfffffffe }),
     filterSeen: checkBoolean(valueOf(given, "filterSeen", true), "filterSeen"),
     exclude: given["exclude"] as IdArray | undefined,
     candidates: given["candidates"] as IdArray | undefined,
+    scan: checkChoice(valueOf(given, "scan", "exact"), "scan", ["exact", "int8"]),
   };
 }
 
@@ -176,6 +183,7 @@ export class TrainedModel implements Model {
       list === undefined ? null : this.items.knownIndices(list, name);
     return {
       n: options.n,
+      scan: options.scan,
       exclude: known(options.exclude, "exclude"),
       candidates: known(options.candidates, "candidates"),
     };
@@ -255,6 +263,16 @@ export class TrainedModel implements Model {
           ? null
           : checkFinite(given["regularization"], "regularization", { min: 0, max: 1e6 }),
     };
+  }
+
+  userVectors(): UserVectors {
+    const { vectors, dimensions, offsets } = this.owned.run((model) => model.vectors("users"));
+    return { ids: [...this.users.ids], vectors, dimensions, offsets };
+  }
+
+  itemVectors(): Vectors {
+    const { vectors, dimensions } = this.owned.run((model) => model.vectors("items"));
+    return { ids: [...this.items.ids], vectors, dimensions };
   }
 
   singularValues(): Float32Array {

@@ -34,6 +34,8 @@ export const modelVerbs = all<Exclude<MethodsOf<Model>, "close" | "foldInUser">>
   "recommendAll",
   "similarItems",
   "similarUsers",
+  "userVectors",
+  "itemVectors",
   "singularValues",
   "save",
 ]);
