@@ -2,7 +2,7 @@
 import type { Core, CoreGuest, CoreModel, CoreRatings, CoreRequest, CoreScored } from "./core.js";
 import { Owned } from "./core.js";
 import { ArgumentError, FileFormatError, show } from "./errors.js";
-import { checkIdList, IdMap } from "./ids.js";
+import { checkIdList, IdMap, parseJson, readIds } from "./ids.js";
 import {
   checkBoolean,
   checkChoice,
@@ -345,18 +345,6 @@ function deepFrozen<T extends object>(object: T): T {
   return Object.freeze(object);
 }
 
-function parseJson(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new FileFormatError(
-      "MALFORMED_FILE",
-      `not a valid model file: ${what} is no JSON`,
-      "bytes",
-    );
-  }
-}
-
 /** The options a file carries decide what fitPartial does, so they must be ours; a file from elsewhere has none. */
 function checkStoredOptions(handle: CoreModel): void {
   const options = parseJson(handle.options, "options");
@@ -369,22 +357,6 @@ function checkStoredOptions(handle: CoreModel): void {
   throw new FileFormatError(
     "MALFORMED_FILE",
     `not a valid model file: its options are not those of a model of the family "${handle.family}"`,
-    "bytes",
-  );
-}
-
-/** The ids a file carries, or 0, 1, 2 ... where it carries none. */
-function readIds(text: string, count: number, what: string): IdMap {
-  if (text === "") return IdMap.of(Array.from({ length: count }, (_, k) => k));
-  const ids = parseJson(text, what);
-  const valid = (id: unknown) => typeof id === "string" || Number.isFinite(id);
-  if (Array.isArray(ids) && ids.length === count && ids.every(valid)) {
-    const map = IdMap.of(ids as Id[]);
-    if (map.size === count) return map;
-  }
-  throw new FileFormatError(
-    "MALFORMED_FILE",
-    `not a valid model file: ${what} must be ${count} different strings and numbers`,
     "bytes",
   );
 }
