@@ -1,6 +1,6 @@
 // Speed of the core alone, natively and as WebAssembly: the same program is built for both, and
 // bench/run.mjs runs them one after the other. Prints one "name milliseconds" line per measurement,
-// the median of several runs.
+// the median of several runs. With the argument "catalogue", catalogue.h's instead.
 //
 // The ratings are synthetic, in the shape of MovieLens-100K's training folds (943 users, 1682
 // items, 80,000 ratings with a popularity skew): speed does not depend on the values.
@@ -8,9 +8,11 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
+#include "catalogue.h"
 #include "data/interactions.h"
 #include "rank/top_k.h"
 #include "train/mf_als.h"
@@ -58,7 +60,11 @@ double epoch_time(Trainer& trainer, std::uint32_t epochs) {
 
 }  // namespace
 
-int main() {
+int main(int count, char** arguments) {
+  if (count > 1 && std::string_view(arguments[1]) == "catalogue") {
+    measure_catalogue();
+    return 0;
+  }
   const auto data = synthetic_ratings();
   for (const std::uint32_t factors : {16u, 32u, 64u}) {
     report("mf-sgd-epoch-k", factors, 7, [&] {
