@@ -63,6 +63,7 @@ void group_sums(const std::int8_t* rows, const std::int16_t* query, std::size_t 
     return _mm_madd_epi16(wide, q);
   };
   __m128i a = _mm_setzero_si128(), b = a, c = a, d = a;
+#pragma GCC unroll 4  // WebAssembly engines check for interrupts in every turn of a loop
   for (const std::int8_t* end = rows + 32 * pairs; rows != end; rows += 32, query += 8) {
     const __m128i q = _mm_load_si128(reinterpret_cast<const __m128i*>(query));
     a = _mm_add_epi32(a, four_rows(rows, q));
