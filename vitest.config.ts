@@ -9,6 +9,7 @@ export default defineConfig({
           alias: [
             { find: /^featherfm$/, replacement: dist("index.node.js") },
             { find: /^featherfm\/client$/, replacement: dist("client.node.js") },
+            { find: /^featherfm\/hnsw$/, replacement: dist("hnsw.node.js") },
             { find: /^featherfm\/inline$/, replacement: dist("inline.js") },
           ],
         },

@@ -76,10 +76,12 @@ val scored_to_js(const std::vector<Scored>& list, const Towers* towers) {
   return result;
 }
 
-// What {n, exclude, candidates} asks for.
+// What {n, scan, exclude, candidates} asks for.
 struct Request {
   explicit Request(const Options& given)
       : n(given.index("n")),
+        scan(choice<Scan>(given.text("scan"), "scan",
+                          {{"exact", Scan::exact}, {"int8", Scan::int8}})),
         exclude(from_js<std::uint32_t>(given.raw("exclude"))),
         has_candidates(!missing(given.raw("candidates"))),
         candidates(from_js<std::uint32_t>(given.raw("candidates"))) {}
@@ -91,6 +93,7 @@ struct Request {
   }
 
   std::size_t n;
+  Scan scan;
   Indices exclude;
   bool has_candidates;
   Indices candidates;
@@ -112,9 +115,9 @@ val recommend(ServedModel& model, const val& users, bool filter_seen, const val&
       const auto seen = filter_seen ? model.file.seen.of(user) : std::span<const std::uint32_t>{};
       UserRow row = user_row(model.towers, user);
       contexts.add_to(row, 0);
-      result.call<void>("push", scored_to_js(model.ranker.top({row.row.data(), row.offset},
-                                                              request.n, request.filter(seen)),
-                                             &model.towers));
+      const auto top = model.ranker.top({row.row.data(), row.offset}, request.n,
+                                        request.filter(seen), request.scan);
+      result.call<void>("push", scored_to_js(top, &model.towers));
     }
     return result;
   });
@@ -197,9 +200,9 @@ val recommend_guest(ServedModel& model, const val& user, const val& seen, const 
     Contexts(model, Options(options).raw("context")).add_to(guest, 0);
     const Request request{Options(options)};
     const auto seen_items = from_js<std::uint32_t>(seen);
-    return scored_to_js(
-        model.ranker.top({guest.row.data(), guest.offset}, request.n, request.filter(seen_items)),
-        &model.towers);
+    const auto top = model.ranker.top({guest.row.data(), guest.offset}, request.n,
+                                      request.filter(seen_items), request.scan);
+    return scored_to_js(top, &model.towers);
   });
 }
 
@@ -338,15 +341,10 @@ val evaluate_rows(const ServedModel& model, const RowSet& rows) {
 val parameters(const ServedModel& model) {
   return guarded([&] {
     const FactorizationMachine& machine = machine_of(model);
-    std::vector<float> factors;
-    for (std::size_t j = 0; j < machine.columns(); ++j) {
-      const auto row = machine.factors.columns_of(j);
-      factors.insert(factors.end(), row.begin(), row.end());
-    }
     val result = val::object();
     set(result, "constant", double{machine.constant});
     set(result, "linear", to_js(machine.linear));
-    set(result, "factors", to_js(factors));
+    set(result, "factors", to_js(machine.factors.without_padding()));
     return result;
   });
 }
@@ -398,6 +396,20 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
         set(result, joined({name, cuts[j]}).c_str(), value);
       }
     }
+    return result;
+  });
+}
+
+// {vectors, dimensions, offsets} of "users" or "items": the rows one after the other, without their
+// padding; the offsets are those of the users.
+val vectors(const ServedModel& model, const std::string& side) {
+  return guarded([&] {
+    const Matrix& tower = *choice<const Matrix*>(
+        side, "side", {{"users", &model.towers.users}, {"items", &model.towers.items}});
+    val result = val::object();
+    set(result, "vectors", to_js(tower.without_padding()));
+    set(result, "dimensions", double(tower.columns()));
+    set(result, "offsets", to_js(model.towers.user_offsets));
     return result;
   });
 }
@@ -469,6 +481,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("fields()", &fields)
       .function("evaluateRatings(test, features)", &evaluate_ratings)
       .function("evaluateRanking(test, train, ks, relevantFrom)", &evaluate_ranking)
+      .function("vectors(side)", &vectors)
       .function("singularValues()", &singular_values)
       .function("save(seen, userIds, itemIds)", &save);
   function("loadModel(bytes)", &load_model);

@@ -31,7 +31,7 @@ export async function buildPreset(preset, targets, env) {
 
 /** Makes dist/, the published package. */
 export async function buildPackage(env) {
-  await buildPreset("wasm", ["featherfm", "featherfm_inline"], env);
+  await buildPreset("wasm", ["featherfm", "featherfm_inline", "featherfm_hnsw"], env);
   await step("Building the package", async () => {
     const newest = stampOf(packageInputs());
     const stamp = path.join(root, "build", "package.stamp");
@@ -104,17 +104,19 @@ function copyGlue(dist) {
   const wasm = path.join(root, "build", "wasm");
   const glue = path.join(dist, "glue");
   fs.mkdirSync(glue, { recursive: true });
-  fs.copyFileSync(path.join(wasm, "featherfm.wasm"), path.join(dist, "featherfm.wasm"));
-  // emcc thinks that the two files lie side by side. A bundler that finds no file at this address
-  // stops the build.
-  const text = fs.readFileSync(path.join(wasm, "featherfm.js"), "utf8");
-  const [before, after, ...more] = text.split('new URL("featherfm.wasm",import.meta.url)');
-  if (after === undefined || more.length > 0)
-    throw new StepError("featherfm.js does not name its wasm as expected");
-  fs.writeFileSync(
-    path.join(glue, "featherfm.js"),
-    `${before}new URL("../featherfm.wasm",import.meta.url)${after}`,
-  );
+  for (const name of ["featherfm", "hnsw"]) {
+    fs.copyFileSync(path.join(wasm, `${name}.wasm`), path.join(dist, `${name}.wasm`));
+    // emcc thinks that the two files lie side by side. A bundler that finds no file at this address
+    // stops the build.
+    const text = fs.readFileSync(path.join(wasm, `${name}.js`), "utf8");
+    const [before, after, ...more] = text.split(`new URL("${name}.wasm",import.meta.url)`);
+    if (after === undefined || more.length > 0)
+      throw new StepError(`${name}.js does not name its wasm as expected`);
+    fs.writeFileSync(
+      path.join(glue, `${name}.js`),
+      `${before}new URL("../${name}.wasm",import.meta.url)${after}`,
+    );
+  }
   fs.copyFileSync(path.join(wasm, "featherfm.inline.js"), path.join(glue, "featherfm.inline.js"));
 }
 
@@ -128,7 +130,7 @@ function tsc(logName, args) {
 
 const packageInputs = () => [
   ...filesBelow(path.join(root, "web", "lib")),
-  ...["featherfm.wasm", "featherfm.js", "featherfm.inline.js"].map((name) =>
+  ...["featherfm.wasm", "featherfm.js", "featherfm.inline.js", "hnsw.wasm", "hnsw.js"].map((name) =>
     path.join(root, "build", "wasm", name),
   ),
   path.join(root, "tsconfig.json"),

@@ -6,7 +6,17 @@ import fs from "node:fs";
 import path from "node:path";
 import { downloadSource, installSystemPackages, unpackPackages, whyNoFolder } from "./debian.mjs";
 import { getEmscripten } from "./emscripten.mjs";
-import { cacheDir, capture, makeOnce, quiet, root, step, versionAtLeast, which } from "./shell.mjs";
+import {
+  StepError,
+  cacheDir,
+  capture,
+  makeOnce,
+  quiet,
+  root,
+  step,
+  versionAtLeast,
+  which,
+} from "./shell.mjs";
 
 const oldestCMake = [3, 25];
 const oldestEigen = [3, 4];
@@ -27,7 +37,7 @@ export async function ensureNpmPackages() {
 }
 
 /**
- * Emscripten, Eigen, CMake and Ninja. Returns the environment in which the CMake presets work, and
+ * Emscripten, Eigen, hnswlib, CMake and Ninja. Returns the environment in which the CMake presets work, and
  * writes it to build/env.sh for people who call cmake themselves.
  */
 export async function ensureToolchain() {
@@ -39,6 +49,7 @@ export async function ensureToolchain() {
     FEATHERFM_EIGEN: emscripten.debian
       ? path.join(emscripten.debian, "usr", "include", "eigen3")
       : await getEigen(),
+    FEATHERFM_HNSWLIB: await getHnswlib(),
     // Empty: the tests are not built. A build for the page alone does without Catch2, but drops no
     // tests set up before.
     FEATHERFM_CATCH2: process.env.FEATHERFM_CATCH2 || (fs.existsSync(catch2Dir) ? catch2Dir : ""),
@@ -81,6 +92,36 @@ async function getEigen() {
   );
   return path.join(dir, "usr", "include", "eigen3");
 }
+
+/** The folder that holds hnswlib/hnswlib.h, for the approximate index. */
+async function getHnswlib() {
+  const candidates = ["/usr/include", "/usr/local/include", "/opt/homebrew/include"];
+  if (process.env.FEATHERFM_HNSWLIB) candidates.unshift(process.env.FEATHERFM_HNSWLIB);
+  const found = candidates.find(hasHnswlib);
+  if (found) return found;
+  const dir = path.join(cacheDir, "debian-hnswlib-1");
+  const headers = path.join(dir, "usr", "include");
+  if (hasHnswlib(headers)) return headers;
+  const byHand =
+    "Please install hnswlib 0.8 or newer by hand (Debian: libhnswlib-dev), and set FEATHERFM_HNSWLIB to the folder " +
+    "that holds hnswlib/hnswlib.h.";
+  const problem = whyNoFolder();
+  if (problem) throw new StepError(`No packages for hnswlib: ${problem}.\n${byHand}`);
+  try {
+    await step("Unpacking hnswlib from Debian's packages", () =>
+      makeOnce(dir, (partial) =>
+        withScratch(partial, (scratch) => unpackPackages(["libhnswlib-dev"], partial, scratch)),
+      ),
+    );
+  } catch (error) {
+    if (error instanceof StepError) error.message += `\n${byHand}`;
+    throw error;
+  }
+  return headers;
+}
+
+/** Whether the folder has hnswlib 0.8 or newer, which came with stop conditions for searches; it states no version. */
+const hasHnswlib = (dir) => fs.existsSync(path.join(dir, "hnswlib", "stop_condition.h"));
 
 /** "3.4" or null. Eigen 5 calls the first part MAJOR, Eigen 3 calls it WORLD. */
 function eigenVersion(dir) {

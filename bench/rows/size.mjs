@@ -44,6 +44,14 @@ async function run(report) {
     unit: "KB gzip",
     detail: "featherfm/inline, engine and client",
   });
+  const indexWasm = gzipped(fs.readFileSync(path.join(root, "dist", "hnsw.wasm")));
+  const indexJs = await bundled("hnsw.js");
+  report({
+    id: "size-hnsw-entry",
+    value: (indexJs + indexWasm) / 1024,
+    unit: "KB gzip",
+    detail: `featherfm/hnsw, by itself: bundled JS ${indexJs} + wasm ${indexWasm} bytes`,
+  });
 }
 
 export const groups = [{ name: "size", what: "what a page loads", run }];

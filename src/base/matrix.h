@@ -59,6 +59,16 @@ class Matrix {
   std::span<float> columns_of(std::size_t r) { return {row(r), columns_}; }
   std::span<const float> columns_of(std::size_t r) const { return {row(r), columns_}; }
 
+  // The rows one after the other.
+  std::vector<float> without_padding() const {
+    std::vector<float> dense;
+    dense.reserve(rows_ * columns_);
+    for (std::size_t r = 0; r < rows_; ++r) {
+      dense.insert(dense.end(), row(r), row(r) + columns_);
+    }
+    return dense;
+  }
+
   // Appends zero rows.
   void grow(std::size_t rows) {
     values_.resize(floats(rows));

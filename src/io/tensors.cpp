@@ -12,12 +12,7 @@ void require_finite(const std::string& name, std::span<const float> values) {
 }  // namespace
 
 void TensorWriter::add_matrix(const std::string& name, const Matrix& matrix) {
-  auto& dense = dense_.emplace_back();
-  dense.reserve(matrix.rows() * matrix.columns());
-  for (std::size_t r = 0; r < matrix.rows(); ++r) {
-    const auto row = matrix.columns_of(r);
-    dense.insert(dense.end(), row.begin(), row.end());
-  }
+  const auto& dense = dense_.emplace_back(matrix.without_padding());
   add<float>(name, "F32", {matrix.rows(), matrix.columns()}, dense);
 }
 

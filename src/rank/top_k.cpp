@@ -5,28 +5,16 @@
 
 namespace featherfm {
 
-void BestN::insert(Scored scored) {
-  if (heap_.size() == n_) {
-    std::pop_heap(heap_.begin(), heap_.end(), better);
-    heap_.back() = scored;
-  } else {
-    heap_.push_back(scored);
-  }
-  std::push_heap(heap_.begin(), heap_.end(), better);
-}
-
-std::vector<Scored> BestN::take() {
-  std::sort_heap(heap_.begin(), heap_.end(), better);
-  return std::move(heap_);
-}
-
 void ItemRanker::mark(std::span<const std::uint32_t> items, bool barred) {
   for (const std::uint32_t item : items) {
     if (item < barred_.size()) barred_[item] = barred;
   }
 }
 
-std::vector<Scored> ItemRanker::top(UserView user, std::size_t n, const ItemFilter& filter) {
+std::vector<Scored> ItemRanker::top(UserView user, std::size_t n, const ItemFilter& filter,
+                                    Scan scan) {
+  // Before any mark is set: making them may fail for want of memory.
+  if (scan == Scan::int8 && !int8_items_) int8_items_.emplace(towers_.items, towers_.factors);
   mark(filter.seen, true);
   mark(filter.exclude, true);
   BestN best(std::min(n, towers_.items.rows()));
@@ -42,6 +30,8 @@ std::vector<Scored> ItemRanker::top(UserView user, std::size_t n, const ItemFilt
       barred_[item] = true;  // a candidate named twice counts once
     }
     mark(*filter.candidates, false);
+  } else if (scan == Scan::int8) {
+    int8_items_->scan(user.row, barred_, best);
   } else {
     for (std::uint32_t item = 0; item < barred_.size(); ++item) consider(item);
   }

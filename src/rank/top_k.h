@@ -1,5 +1,6 @@
 // Exact top-N by a full scan: at the sizes a browser holds, a SIMD scan of all items takes
-// microseconds to milliseconds, and no approximate index has to be built, stored or explained.
+// microseconds to milliseconds, and no approximate index has to be built, stored or explained. For
+// large catalogues rank/int8_scan.h gives the same answer sooner.
 #pragma once
 
 #include <cstdint>
@@ -8,36 +9,10 @@
 #include <vector>
 
 #include "model/towers.h"
+#include "rank/best_n.h"
+#include "rank/int8_scan.h"
 
 namespace featherfm {
-
-struct Scored {
-  std::uint32_t index;
-  float score;
-};
-
-// The `n` best of what it is offered. Order: higher score first, equal scores by lower index, so
-// that results do not depend on the order of offers.
-class BestN {
- public:
-  explicit BestN(std::size_t n) : n_(n) {}
-
-  void offer(std::uint32_t index, float score) {
-    if (heap_.size() == n_ && (n_ == 0 || !better({index, score}, heap_.front()))) return;
-    insert({index, score});
-  }
-  // Best first. Leaves this empty.
-  std::vector<Scored> take();
-
- private:
-  static bool better(const Scored& a, const Scored& b) {
-    return a.score != b.score ? a.score > b.score : a.index < b.index;
-  }
-  void insert(Scored scored);
-
-  std::size_t n_;
-  std::vector<Scored> heap_;  // the worst of the best in front
-};
 
 // A row of a user tower with its offset: a user of the model, or one that was folded in.
 struct UserView {
@@ -55,6 +30,12 @@ struct ItemFilter {
   std::optional<std::span<const std::uint32_t>> candidates;  // only these; empty optional: all
 };
 
+// How all items are gone through. The results are the same, bit for bit.
+enum class Scan {
+  exact,  // every score from the floats
+  int8,   // rank/int8_scan.h: most items are passed over by a bound on their score
+};
+
 // Best items for users, one after the other. Holds a mark per item, so one object serves many users
 // cheaply.
 class ItemRanker {
@@ -62,14 +43,17 @@ class ItemRanker {
   explicit ItemRanker(const Towers& towers) : towers_(towers), barred_(towers.items.rows()) {}
 
   // At most `n` items by raw score; fewer when the filter leaves fewer. Indices beyond the items
-  // are ignored.
-  std::vector<Scored> top(UserView user, std::size_t n, const ItemFilter& filter);
+  // are ignored. The first int8 scan makes the int8 items, which stay; candidates are few, so their
+  // scores are always made from the floats.
+  std::vector<Scored> top(UserView user, std::size_t n, const ItemFilter& filter,
+                          Scan scan = Scan::exact);
 
  private:
   void mark(std::span<const std::uint32_t> items, bool barred);
 
   const Towers& towers_;
   std::vector<char> barred_;
+  std::optional<Int8Items> int8_items_;
 };
 
 enum class Similarity { cosine, dot };

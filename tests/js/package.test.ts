@@ -4,6 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import * as root from "featherfm";
 import * as client from "featherfm/client";
+import * as hnsw from "featherfm/hnsw";
 import * as inline from "featherfm/inline";
 import { describe, expect, test } from "vitest";
 import { errorFrom } from "../../dist/errors.js";
@@ -98,9 +99,10 @@ describe("the package", () => {
       for (const file of process.argv.slice(2)) await import(file);
       if (Reflect.ownKeys(globalThis).length !== before) touched.push("a global");
       console.log(JSON.stringify(touched));`;
-    const entries = ["index.js", "index.node.js", "client.js", "client.node.js", "inline.js"].map(
-      (file) => new URL(`../../dist/${file}`, import.meta.url).href,
-    );
+    const entries = [
+      ...["index.js", "index.node.js", "client.js", "client.node.js", "inline.js"],
+      ...["hnsw.js", "hnsw.node.js"],
+    ].map((file) => new URL(`../../dist/${file}`, import.meta.url).href);
     const args = ["--input-type=module", "-e", program, "--", "entries", ...entries];
     // Without a worker or anything else left running, the process ends by itself.
     const output = execFileSync(process.execPath, args, { encoding: "utf8", timeout: 50_000 });
@@ -129,11 +131,26 @@ describe("every entry point", () => {
     for (const name of errors) {
       expect(client[name as keyof typeof client]).toBe(root[name as keyof typeof root]);
       expect(inline[name as keyof typeof inline]).toBe(root[name as keyof typeof root]);
+      expect(hnsw[name as keyof typeof hnsw]).toBe(root[name as keyof typeof root]);
     }
     expect(root.load).toBeTypeOf("function");
     expect(client.FeatherClient).toBeTypeOf("function");
     expect(inline.load).toBeTypeOf("function");
+    expect(hnsw.loadHnsw).toBeTypeOf("function");
     expect(inline.FeatherClient).toBeTypeOf("function");
+  });
+});
+
+describe("the approximate index", () => {
+  test("brings no training along, and the main entry brings no index", () => {
+    const strings = (file: string) => fs.readFileSync(path.join(folder, "dist", file), "latin1");
+    expect(strings("hnsw.wasm")).not.toContain("learningRate");
+    expect(strings("featherfm.wasm")).toContain("learningRate");
+    expect(strings("featherfm.wasm")).not.toContain("efConstruction");
+    expect(strings("hnsw.wasm")).toContain("efConstruction");
+    for (const entry of ["index.js", "index.node.js", "client.js", "engine.js", "inline.js"]) {
+      expect(strings(entry)).not.toMatch(/hnsw/);
+    }
   });
 });
 

@@ -89,6 +89,7 @@ export interface CoreScored {
 
 export interface CoreRequest {
   n: number;
+  scan: string;
   exclude: Uint32Array | null;
   candidates: Uint32Array | null;
   /** Features of the context, one row each. */
@@ -159,6 +160,12 @@ export interface CoreModel extends CoreHandle {
     ks: Uint32Array,
     relevantFrom: number,
   ): Record<string, number>;
+  vectors(side: "users" | "items"): {
+    vectors: Float32Array<ArrayBuffer>;
+    dimensions: number;
+    /** Of the users. */
+    offsets: Float32Array<ArrayBuffer>;
+  };
   singularValues(): Float32Array;
   save(seen: boolean, userIds: string, itemIds: string): Uint8Array<ArrayBuffer>;
 }
@@ -221,12 +228,12 @@ export interface CoreModule {
 }
 
 /** What the glue that Emscripten writes exports: it makes one instance per call. */
-export type CoreFactory = (options: {
+export type CoreFactory<M = CoreModule> = (options: {
   instantiateWasm?: (
     imports: WebAssembly.Imports,
     done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
   ) => object;
-}) => Promise<CoreModule>;
+}) => Promise<M>;
 
 function translated(error: unknown): unknown {
   if (error instanceof FeatherError || !(error instanceof Error)) return error;
@@ -237,16 +244,17 @@ function translated(error: unknown): unknown {
   return error;
 }
 
-export class Core {
-  #module: CoreModule | undefined;
+/** An instance of a WebAssembly module: of the core, or of one that is loaded beside it. */
+export class Core<M = CoreModule> {
+  #module: M | undefined;
   #whyGone = "the engine was closed";
 
-  constructor(module: CoreModule) {
+  constructor(module: M) {
     this.#module = module;
   }
 
   /** Runs `body` on the instance. Errors of the core come out as FeatherErrors. */
-  run<T>(body: (module: CoreModule) => T): T {
+  run<T>(body: (module: M) => T): T {
     if (this.#module === undefined) throw new ClosedError("CLOSED", this.#whyGone);
     try {
       return body(this.#module);
@@ -275,12 +283,12 @@ export class Core {
 }
 
 /** Owns one object of the core and frees it once. */
-export class Owned<T extends CoreHandle> {
-  readonly core: Core;
+export class Owned<T extends CoreHandle, M = CoreModule> {
+  readonly core: Core<M>;
   readonly #what: string;
   #handle: T | undefined;
 
-  constructor(core: Core, handle: T, what: string) {
+  constructor(core: Core<M>, handle: T, what: string) {
     this.core = core;
     this.#handle = handle;
     this.#what = what;

@@ -1,8 +1,9 @@
 /** The engine: everything starts here. */
+import { checkBytes } from "./bytes.js";
 import type { Core } from "./core.js";
 import { checkDataset, CoreDataset } from "./dataset.js";
-import { ArgumentError, show } from "./errors.js";
 import { evaluate } from "./evaluation.js";
+import { nextTask } from "./next-task.js";
 import { checkModel, TrainedModel } from "./model.js";
 import type { FitPartialOptions, TrainOptions } from "./options.js";
 import { checkRowSet, CoreRowSet } from "./rows.js";
@@ -134,15 +135,7 @@ export class Engine {
    * `FileFormatError` for anything else; the engine stays as it was.
    */
   loadModel(bytes: Uint8Array | ArrayBuffer): Model {
-    if (bytes instanceof Uint8Array || (bytes instanceof ArrayBuffer && !isDetached(bytes))) {
-      const view = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
-      return TrainedModel.load(this.#core, view);
-    }
-    throw new ArgumentError(
-      "INVALID_ARGUMENT",
-      `bytes must be a Uint8Array or an ArrayBuffer; got ${show(bytes)}`,
-      "bytes",
-    );
+    return TrainedModel.load(this.#core, checkBytes(bytes));
   }
 
   /** Frees everything this engine made. Any later call on it or its objects throws `ClosedError`. Safe to call twice. */
@@ -152,16 +145,6 @@ export class Engine {
 
   [Symbol.dispose](): void {
     this.close();
-  }
-}
-
-/** A buffer that was transferred away: nothing but its refusal of a view tells, before ES2024. */
-function isDetached(buffer: ArrayBuffer): boolean {
-  try {
-    new Uint8Array(buffer);
-    return false;
-  } catch {
-    return true;
   }
 }
 
@@ -180,17 +163,3 @@ async function finishAsync(start: () => Training): Promise<TrainedModel> {
     await nextTask();
   }
 }
-
-/** A turn of the event loop: messages and events get through, which awaiting a promise alone would not allow. */
-const nextTask: () => Promise<void> =
-  typeof setImmediate === "function"
-    ? () => new Promise((resolve) => setImmediate(resolve))
-    : () =>
-        new Promise((resolve) => {
-          const { port1, port2 } = new MessageChannel();
-          port1.onmessage = () => {
-            port1.close();
-            resolve();
-          };
-          port2.postMessage(null);
-        });

@@ -1,5 +1,5 @@
 /** The maps between the caller's ids and the dense indices that the core counts with. */
-import { ArgumentError, show, UnknownIdError } from "./errors.js";
+import { ArgumentError, FileFormatError, show, UnknownIdError } from "./errors.js";
 import type { Id, IdArray } from "./types.js";
 
 /** Index of an id that the target map does not have. The core drops such entries. */
@@ -140,4 +140,33 @@ export class IdMap {
   translationTo(target: IdMap): Uint32Array {
     return Uint32Array.from(this.ids, (id) => target.#indices.get(id) ?? dropped);
   }
+}
+
+/** A piece of a file that must be JSON. */
+export function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new FileFormatError(
+      "MALFORMED_FILE",
+      `not a valid model file: ${what} is no JSON`,
+      "bytes",
+    );
+  }
+}
+
+/** The ids a file carries, or 0, 1, 2 ... where it carries none. */
+export function readIds(text: string, count: number, what: string): IdMap {
+  if (text === "") return IdMap.of(Array.from({ length: count }, (_, k) => k));
+  const ids = parseJson(text, what);
+  const valid = (id: unknown) => typeof id === "string" || Number.isFinite(id);
+  if (Array.isArray(ids) && ids.length === count && ids.every(valid)) {
+    const map = IdMap.of(ids as Id[]);
+    if (map.size === count) return map;
+  }
+  throw new FileFormatError(
+    "MALFORMED_FILE",
+    `not a valid model file: ${what} must be ${count} different strings and numbers`,
+    "bytes",
+  );
 }

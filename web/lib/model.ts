@@ -11,7 +11,7 @@ import type {
 import { checkOwned, Owned } from "./core.js";
 import { ArgumentError, FileFormatError, show } from "./errors.js";
 import { encodeContexts, encodeRecord, Encoder } from "./features.js";
-import { checkIdList, IdMap } from "./ids.js";
+import { checkIdList, IdMap, parseJson, readIds } from "./ids.js";
 import {
   checkBoolean,
   checkChoice,
@@ -48,6 +48,8 @@ import type {
   SimilarUser,
   TrainingSummary,
   UnseenCategory,
+  UserVectors,
+  Vectors,
 } from "./types.js";
 
 const nothingTrained: TrainingSummary = {
@@ -61,7 +63,7 @@ function checkRecommendOptions(options: unknown, extra: readonly string[] = []) 
   const given = checkObject(options, "options");
   checkNoExtraKeys(
     given,
-    ["n", "filterSeen", "exclude", "candidates", "context", ...extra],
+    ["n", "filterSeen", "exclude", "candidates", "scan", "context", ...extra],
     "recommend",
   );
   return {
@@ -69,6 +71,7 @@ function checkRecommendOptions(options: unknown, extra: readonly string[] = []) 
     filterSeen: checkBoolean(valueOf(given, "filterSeen", true), "filterSeen"),
     exclude: given["exclude"] as IdArray | undefined,
     candidates: given["candidates"] as IdArray | undefined,
+    scan: checkChoice(valueOf(given, "scan", "exact"), "scan", ["exact", "int8"]),
     context: given["context"],
   };
 }
@@ -256,6 +259,7 @@ export class TrainedModel implements Model {
       list === undefined ? null : this.items.knownIndices(list, name);
     return {
       n: options.n,
+      scan: options.scan,
       exclude: known(options.exclude, "exclude"),
       candidates: known(options.candidates, "candidates"),
       context:
@@ -368,6 +372,16 @@ export class TrainedModel implements Model {
           : this.encoded(given["features"], "user", "features", unseen),
       unseen,
     };
+  }
+
+  userVectors(): UserVectors {
+    const { vectors, dimensions, offsets } = this.owned.run((model) => model.vectors("users"));
+    return { ids: [...this.users.ids], vectors, dimensions, offsets };
+  }
+
+  itemVectors(): Vectors {
+    const { vectors, dimensions } = this.owned.run((model) => model.vectors("items"));
+    return { ids: [...this.items.ids], vectors, dimensions };
   }
 
   singularValues(): Float32Array {
@@ -503,18 +517,6 @@ function deepFrozen<T extends object>(object: T): T {
   return Object.freeze(object);
 }
 
-function parseJson(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new FileFormatError(
-      "MALFORMED_FILE",
-      `not a valid model file: ${what} is no JSON`,
-      "bytes",
-    );
-  }
-}
-
 /** The options a file carries decide what fitPartial does, so they must be ours; a file from elsewhere has none. */
 function checkStoredOptions(handle: CoreModel): void {
   const options = parseJson(handle.options, "options");
@@ -527,22 +529,6 @@ function checkStoredOptions(handle: CoreModel): void {
   throw new FileFormatError(
     "MALFORMED_FILE",
     `not a valid model file: its options are not those of a model of the family "${handle.family}"`,
-    "bytes",
-  );
-}
-
-/** The ids a file carries, or 0, 1, 2 ... where it carries none. */
-function readIds(text: string, count: number, what: string): IdMap {
-  if (text === "") return IdMap.of(Array.from({ length: count }, (_, k) => k));
-  const ids = parseJson(text, what);
-  const valid = (id: unknown) => typeof id === "string" || Number.isFinite(id);
-  if (Array.isArray(ids) && ids.length === count && ids.every(valid)) {
-    const map = IdMap.of(ids as Id[]);
-    if (map.size === count) return map;
-  }
-  throw new FileFormatError(
-    "MALFORMED_FILE",
-    `not a valid model file: ${what} must be ${count} different strings and numbers`,
     "bytes",
   );
 }

@@ -61,23 +61,24 @@ function checkSource(source: unknown): asserts source is WasmSource {
   );
 }
 
-/** The options of `load`, checked. */
-export function checkLoadOptions(options: unknown): LoadOptions {
+/** The options of `load` and `loadHnsw`, checked. */
+export function checkLoadOptions(options: unknown, where = "load"): LoadOptions {
   const given = checkObject(options, "options");
-  checkNoExtraKeys(given, ["wasm"], "load");
+  checkNoExtraKeys(given, ["wasm"], where);
   if (given["wasm"] !== undefined) checkSource(given["wasm"]);
   return given;
 }
 
 /** Compiles and instantiates. Throws `LoadError` with the cause where that fails. */
-export async function instantiate(
-  factory: CoreFactory,
+export async function instantiate<M>(
+  factory: CoreFactory<M>,
   source: WasmSource,
   fetcher: Fetcher,
-): Promise<Core> {
+  advice = "Pass { wasm: address or bytes of featherfm.wasm }, or import from featherfm/inline, which needs no file",
+): Promise<Core<M>> {
   try {
     const module = await compile(source, fetcher);
-    return await new Promise<Core>((resolve, reject) => {
+    return await new Promise<Core<M>>((resolve, reject) => {
       factory({
         instantiateWasm(imports, done) {
           WebAssembly.instantiate(module, imports)
@@ -90,10 +91,7 @@ export async function instantiate(
       }).then((core) => resolve(new Core(core)), reject);
     });
   } catch (error) {
-    throw notLoaded(
-      error,
-      "Pass { wasm: address or bytes of featherfm.wasm }, or import from featherfm/inline, which needs no file",
-    );
+    throw notLoaded(error, advice);
   }
 }
 

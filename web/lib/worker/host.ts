@@ -229,7 +229,11 @@ export class Host {
   }
 }
 
-/** Arrays made for an answer change hands instead of being copied. */
+/** Arrays made for an answer, and those right inside one, change hands instead of being copied. */
 function transferables(value: unknown): Transferable[] {
-  return ArrayBuffer.isView(value) ? [value.buffer as ArrayBuffer] : [];
+  if (typeof value !== "object" || value === null) return [];
+  const views = ArrayBuffer.isView(value)
+    ? [value]
+    : (Object.values(value) as unknown[]).filter((inside) => ArrayBuffer.isView(inside));
+  return [...new Set(views.map(({ buffer }) => buffer as ArrayBuffer))];
 }

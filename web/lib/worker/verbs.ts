@@ -49,6 +49,8 @@ export const modelVerbs = all<
   "recommendAll",
   "similarItems",
   "similarUsers",
+  "userVectors",
+  "itemVectors",
   "singularValues",
   "fields",
   "parameters",
