@@ -166,6 +166,11 @@ const ColumnField* FeatureSpace::find(std::string_view name) const {
   return found == fields.end() ? nullptr : &*found;
 }
 
+const ColumnField* FeatureSpace::day() const {
+  const ColumnField* field = days.empty() ? nullptr : find(day_field);
+  return field && field->side == Side::context ? field : nullptr;
+}
+
 FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
                                 std::span<const FeatureField> features,
                                 const DerivedColumns& derived, const FeatureSpace* earlier) {
@@ -258,7 +263,7 @@ Design make_design(const FeatureSpace& space, const Interactions& data,
     }
     design.blocks.push_back(std::move(block));
   }
-  if (const ColumnField* day = space.find(day_field); day && day->side == Side::context) {
+  if (const ColumnField* day = space.day()) {
     design.blocks.push_back(day_block(space, *day, data));
   }
   return design;

@@ -75,6 +75,9 @@ struct FeatureSpace {
     return fields.empty() ? 0 : fields.back().begin + fields.back().columns;
   }
   const ColumnField* find(std::string_view name) const;
+  // The field of the days; null where there is none. A field of the caller's own may be called so
+  // too.
+  const ColumnField* day() const;
 };
 
 // Lays out the columns of a model and fills the tables of its users and items. `seen` is who met
