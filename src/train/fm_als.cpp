@@ -76,7 +76,7 @@ class FmAls final : public FmTrainer {
         const std::uint32_t columns = sweep_.columns_of(b);
         for (std::uint32_t l = 0; l < columns; l += column_piece) {
           sweep_.update_linear(b, l, std::min(columns, l + column_piece), model_.linear.data(),
-                               Minimum{penalties_.linear.data()});
+                               Minimum{counts_.examples.data(), penalties_.linear.data()});
           co_yield Pause{};
         }
         for (std::size_t k = 0; k < size; k += piece) {
@@ -101,7 +101,7 @@ class FmAls final : public FmTrainer {
           const std::uint32_t columns = sweep_.columns_of(b);
           for (std::uint32_t l = 0; l < columns; l += column_piece) {
             sweep_.update(b, l, std::min(columns, l + column_piece), v,
-                          Minimum{penalties_.factors.data()});
+                          Minimum{counts_.examples.data(), penalties_.factors.data()});
             co_yield Pause{};
           }
           for (std::size_t k = 0; k < size; k += piece) {
@@ -128,10 +128,12 @@ class FmAls final : public FmTrainer {
     const double curvature = s + double{lambda};
     return curvature > 0 ? static_cast<float>((s * double{old} - b) / curvature) : old;
   }
+  // A column that no example has stays, too: continued training forgets nobody it does not hear of.
   struct Minimum {
+    const std::uint32_t* examples;
     const float* penalties;
     float operator()(std::uint32_t column, double s, double b, float old) const {
-      return minimum(s, b, old, penalties[column]);
+      return examples[column] == 0 ? old : minimum(s, b, old, penalties[column]);
     }
   };
 
