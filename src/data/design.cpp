@@ -300,7 +300,9 @@ ColumnCounts count_columns(const Design& design) {
                       std::vector<double>(design.columns)};
   for (const Block& block : design.blocks) {
     std::vector<std::uint32_t> uses(std::size_t{block.table->rows()} + 1);
-    for (std::size_t k = 0; k < design.size(); ++k) ++uses[block.row_of(k)];
+    for (std::size_t k = 0; k < design.size(); ++k) {
+      if (design.weight(k) > 0) ++uses[block.row_of(k)];
+    }
     for (std::uint32_t r = 0; r < block.table->rows(); ++r) {
       const SparseRows::Row row = block.table->row(r);
       for (std::size_t k = 0; k < row.size(); ++k) {

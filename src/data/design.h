@@ -104,7 +104,7 @@ SparseRows describe(const FeatureSpace& space, Side side, std::span<const Featur
 // For parameters that go on under a space with more columns: the new column of each old one.
 std::vector<std::uint32_t> column_translation(const FeatureSpace& from, const FeatureSpace& to);
 
-// Per column, over the examples: how many have it, and the sum of its squares.
+// Per column, over the examples that have a weight: how many have it, and the sum of its squares.
 struct ColumnCounts {
   std::vector<std::uint32_t> examples;
   std::vector<double> squares;
