@@ -177,6 +177,9 @@ class AdaptiveTrainer final : public RowTrainer {
       std::ranges::fill(std::span(field_of_).subspan(fields_[g].begin, fields_[g].columns),
                         static_cast<std::uint32_t>(g));
     }
+    if (validation_.size() == 0) {
+      fail(ErrorCode::empty, "validation", {"no validation row has a weight"});
+    }
     random_.shuffle(validation_.order());
   }
 
