@@ -105,24 +105,22 @@ class RuleTrainer final : public RowTrainer {
   RuleTrainer(const FmSgdOptions& options, const FactorizationMachine& model,
               ColumnPenalties penalties, float constant_penalty)
       : options_(options),
-        rule_(options, model),
         penalties_(std::move(penalties)),
-        constant_penalty_(constant_penalty),
+        row_penalties_{penalties_.linear.data(), penalties_.factors.data(), constant_penalty},
+        rule_(options, model, row_penalties_),
         sum_(model.factors.stride()) {}
 
   void train(const Rows& rows, std::size_t begin, std::size_t end, float rate,
              FactorizationMachine& model, RunningLosses& losses) override {
-    const RowPenalties penalties{penalties_.linear.data(), penalties_.factors.data(),
-                                 constant_penalty_};
     const RowView row{entries_, sum_.data(), model.linear.data(), model.factors.stride()};
     const bool pairs = options_.factors > 0;
     for (std::size_t k = begin; k < end; ++k) {
       rows.read(k, model, entries_);
       const float score = score_of(entries_, model, sum_.data());
       const float error = error_of(options_.task, score, rows.target(k), rows.weight(k), losses);
-      if (options_.constant) rule_.constant(model.constant, error, rate, penalties.constant);
-      if (options_.linear) rule_.linear(row, error, rate, penalties);
-      if (pairs) rule_.factors(row, error, rate, penalties);
+      if (options_.constant) rule_.constant(model.constant, error, rate, row_penalties_.constant);
+      if (options_.linear) rule_.linear(row, error, rate, row_penalties_);
+      if (pairs) rule_.factors(row, error, rate, row_penalties_);
       if (++in_batch_ == options_.batch_size) end_batch(rate, model);
     }
   }
@@ -138,9 +136,9 @@ class RuleTrainer final : public RowTrainer {
   }
 
   FmSgdOptions options_;
-  Rule rule_;
   ColumnPenalties penalties_;
-  float constant_penalty_;
+  RowPenalties row_penalties_;
+  Rule rule_;
   std::uint32_t in_batch_ = 0;
   std::vector<RowEntry> entries_;
   AlignedFloats sum_;
@@ -268,7 +266,7 @@ class AdaptiveTrainer final : public RowTrainer {
 
 std::unique_ptr<RowTrainer> make_row_trainer(const FmSgdOptions& options, const FmData& data,
                                              const FactorizationMachine& model,
-                                             const ColumnCounts& counts) {
+                                             const ColumnCounts& counts, std::size_t row_count) {
   // Penalties per row that has the column: every one of them pulls its share.
   ColumnPenalties penalties = column_penalties(options, data.space, counts);
   for (std::size_t j = 0; j < counts.examples.size(); ++j) {
@@ -278,7 +276,8 @@ std::unique_ptr<RowTrainer> make_row_trainer(const FmSgdOptions& options, const 
     if (options.solver == FmSolver::ftrl) penalties.linear[j] *= rows;
     penalties.factors[j] /= rows;
   }
-  const float constant = options.constant_regularization / static_cast<float>(data.train->size());
+  const float constant =
+      options.constant_regularization / static_cast<float>(std::max<std::size_t>(1, row_count));
   switch (options.solver) {
     case FmSolver::adagrad:
       return std::make_unique<RuleTrainer<FmAdagradRule>>(options, model, std::move(penalties),
@@ -305,9 +304,9 @@ class FmSgd final : public FmTrainer {
         counts_(count_columns(*data_.train)),
         random_(options.seed ^ 0x5eed5eed5eed5eedu),  // another stream than the initial factors
         model_(initial_machine(options, data_, counts_, start)),
-        trainer_(make_row_trainer(options, data_, model_, counts_)),
-        validation_(data_.validation, options.patience),
         rows_(*data_.train),
+        trainer_(make_row_trainer(options, data_, model_, counts_, rows_.size())),
+        validation_(data_.validation, options.patience),
         rate_(options.learning_rate) {
     validation_.start_from(model_);
   }
@@ -371,9 +370,9 @@ class FmSgd final : public FmTrainer {
   ColumnCounts counts_;
   Random random_;
   FactorizationMachine model_;
+  Rows rows_;
   std::unique_ptr<RowTrainer> trainer_;
   FmValidation validation_;
-  Rows rows_;
   float rate_;
   RunningLosses losses_;  // of the current epoch
 };

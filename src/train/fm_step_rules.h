@@ -39,7 +39,7 @@ struct RowPenalties {
 
 class FmSgdRule {
  public:
-  FmSgdRule(const FmSgdOptions&, const FactorizationMachine&) {}
+  FmSgdRule(const FmSgdOptions&, const FactorizationMachine&, const RowPenalties&) {}
 
   void constant(float& w0, float error, float rate, float lambda) {
     w0 -= rate * (error + lambda * w0);
@@ -62,7 +62,7 @@ class FmSgdRule {
 
 class FmAdagradRule {
  public:
-  FmAdagradRule(const FmSgdOptions&, const FactorizationMachine& model)
+  FmAdagradRule(const FmSgdOptions&, const FactorizationMachine& model, const RowPenalties&)
       : linear_(model.columns()), factors_(model.columns(), model.factors.columns()) {}
 
   void constant(float& w0, float error, float rate, float lambda) {
@@ -107,8 +107,9 @@ class FmAdagradRule {
 // alpha is the learning rate. Here g has no penalty in it.
 class FmFtrlRule final : public FmAdagradRule {
  public:
-  FmFtrlRule(const FmSgdOptions& options, const FactorizationMachine& model)
-      : FmAdagradRule(options, model),
+  FmFtrlRule(const FmSgdOptions& options, const FactorizationMachine& model,
+             const RowPenalties& penalties)
+      : FmAdagradRule(options, model, penalties),
         l1_(options.l1),
         beta_(options.ftrl_beta),
         z_(linear_.size()) {
@@ -116,7 +117,9 @@ class FmFtrlRule final : public FmAdagradRule {
     // z such that the formula gives the present w.
     for (std::size_t j = 0; j < z_.size(); ++j) {
       const float w = model.linear[j];
-      z_[j] = w == 0 ? 0 : -w * (beta_ / options.learning_rate) - std::copysign(l1_, w);
+      z_[j] = w == 0 ? 0
+                     : -w * (beta_ / options.learning_rate + penalties.linear[j]) -
+                           std::copysign(l1_, w);
     }
   }
 
@@ -145,7 +148,7 @@ class FmFtrlRule final : public FmAdagradRule {
 // kept as running products: no pow, same bits everywhere.
 class FmAdamRule {
  public:
-  FmAdamRule(const FmSgdOptions& options, const FactorizationMachine& model)
+  FmAdamRule(const FmSgdOptions& options, const FactorizationMachine& model, const RowPenalties&)
       : beta1_(options.beta1),
         beta2_(options.beta2),
         linear_gradient_(model.columns()),
