@@ -102,9 +102,11 @@ class FmAdagradRule {
 
 // FTRL-proximal for the linear part, with the L1 penalty of the options and the column's L2
 // penalty:
-//   sigma = (sqrt(n + g^2) - sqrt(n)) / alpha,  z += g - sigma w,  n += g^2
-//   w = 0 if |z| <= l1, else -(z - sign(z) l1) / ((beta + sqrt(n)) / alpha + lambda)
-// alpha is the learning rate. Here g has no penalty in it.
+//   n += g^2,  sigma = 1 / eta - (1 / eta of the step before),  eta = alpha / (beta + sqrt(n)),
+//   z += g - sigma w,  w = 0 if |z| <= l1, else -(z - sign(z) l1) / (1 / eta + lambda)
+// alpha is the learning rate. Under a constant one sigma is (sqrt(n + g^2) - sqrt(n)) / alpha, as
+// in the paper; taken so under one that decays, the formula would draw every w to zero. Here g has
+// no penalty in it.
 class FmFtrlRule final : public FmAdagradRule {
  public:
   FmFtrlRule(const FmSgdOptions& options, const FactorizationMachine& model,
@@ -112,14 +114,13 @@ class FmFtrlRule final : public FmAdagradRule {
       : FmAdagradRule(options, model, penalties),
         l1_(options.l1),
         beta_(options.ftrl_beta),
-        z_(linear_.size()) {
+        z_(linear_.size()),
+        inverse_rates_(linear_.size(), beta_ / options.learning_rate) {
     // Where training goes on, or for the parameters to stay where they are until they are met:
     // z such that the formula gives the present w.
     for (std::size_t j = 0; j < z_.size(); ++j) {
       const float w = model.linear[j];
-      z_[j] = w == 0 ? 0
-                     : -w * (beta_ / options.learning_rate + penalties.linear[j]) -
-                           std::copysign(l1_, w);
+      z_[j] = w == 0 ? 0 : -w * (inverse_rates_[j] + penalties.linear[j]) - std::copysign(l1_, w);
     }
   }
 
@@ -129,18 +130,19 @@ class FmFtrlRule final : public FmAdagradRule {
       float& n = linear_[column];
       float& z = z_[column];
       const float gradient = error * x;
-      const float root = std::sqrt(n + gradient * gradient);
-      z += gradient - (root - std::sqrt(n)) / rate * w;
       n += gradient * gradient;
+      const float inverse_rate = (beta_ + std::sqrt(n)) / rate;
+      z += gradient - (inverse_rate - inverse_rates_[column]) * w;
+      inverse_rates_[column] = inverse_rate;
       w = std::abs(z) <= l1_
               ? 0
-              : -(z - std::copysign(l1_, z)) / ((beta_ + root) / rate + penalties.linear[column]);
+              : -(z - std::copysign(l1_, z)) / (inverse_rate + penalties.linear[column]);
     }
   }
 
  private:
   float l1_, beta_;
-  std::vector<float> z_;
+  std::vector<float> z_, inverse_rates_;  // inverse: 1 / eta of each column's last step
 };
 
 // Gradients add up over a batch; at its end every column that was met takes one step. Moments are
