@@ -62,7 +62,7 @@ class RuleReference {
 
  private:
   struct State {
-    double mean = 0, square = 0;  // mean: FTRL's z
+    double mean = 0, square = 0, inverse_rate = 0;  // mean: FTRL's z
     int steps = 0;
   };
 
@@ -109,14 +109,14 @@ class RuleReference {
   void move(std::size_t p, double& x, double g, double rate) {
     State& state = states_[p];
     if (by_ftrl(p)) {
-      const double sigma = (std::sqrt(state.square + g * g) - std::sqrt(state.square)) / rate;
-      state.mean += g - sigma * x;
+      // sigma = 1 / eta - 1 / eta of the step before, eta = alpha / (beta + sqrt(n)).
+      const double before = state.steps++ == 0 ? options_.ftrl_beta / rate : state.inverse_rate;
       state.square += g * g;
+      state.inverse_rate = (options_.ftrl_beta + std::sqrt(state.square)) / rate;
+      state.mean += g - (state.inverse_rate - before) * x;
       const double z = state.mean, l1 = options_.l1;
-      x = std::abs(z) <= l1
-              ? 0
-              : -(z - std::copysign(l1, z)) /
-                    ((options_.ftrl_beta + std::sqrt(state.square)) / rate + penalties_[p]);
+      x = std::abs(z) <= l1 ? 0
+                            : -(z - std::copysign(l1, z)) / (state.inverse_rate + penalties_[p]);
     } else if (solver_ == Solver::sgd) {
       x -= rate * g;
     } else if (solver_ == Solver::adam) {
@@ -282,9 +282,9 @@ TEST_CASE("FTRL leaves what carries nothing at exactly zero and keeps what does"
     options.task = task;
     options.factors = 0;
     options.epochs = 5;
-    options.learning_rate = 0.1f;
+    options.learning_rate = 0.5f;
     options.linear_regularization = 0;
-    options.l1 = task == Task::regression ? 400 : 100;
+    options.l1 = task == Task::regression ? 200 : 140;
     const auto model =
         trained(Solver::ftrl, options, plain_data(plain_design(wide, rows, targets)));
     for (std::uint32_t j = 0; j < wide; ++j) {
