@@ -1,6 +1,5 @@
 #include "train/fm_als.h"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
@@ -178,31 +177,6 @@ TEST_CASE("relational rows train as the same rows written out") {
                written_out = trained(Solver::als, options, flat);
     CHECK(largest_difference(ReferenceMachine(written_out).values(), in_blocks) < 1e-3);
   }
-}
-
-TEST_CASE("without factors the sweeps arrive at the ridge regression") {
-  const std::uint32_t rows = 60, columns = 6;
-  const SparseRows x = random_rows(rows, columns, 0.7, 2);
-  Random random(3);
-  std::vector<float> targets;
-  for (std::uint32_t r = 0; r < rows; ++r) targets.push_back(static_cast<float>(random.normal()));
-  FmSgdOptions options = plain_fm_options();
-  options.factors = 0;
-  options.epochs = 100;
-  options.linear_regularization = 2;
-  const auto model = trained(Solver::als, options, plain_data(plain_design(columns, x, targets)));
-
-  Eigen::MatrixXd a = Eigen::MatrixXd::Zero(rows, columns + 1);
-  a.col(columns).setOnes();
-  for (std::uint32_t r = 0; r < rows; ++r) {
-    for (const auto& [column, value] : entries_of(x.row(r))) a(r, column) = value;
-  }
-  Eigen::MatrixXd penalty = 2 * Eigen::MatrixXd::Identity(columns + 1, columns + 1);
-  penalty(columns, columns) = 0;
-  const Eigen::VectorXd y = Eigen::Map<Eigen::VectorXf>(targets.data(), rows).cast<double>();
-  const Eigen::VectorXd w = (a.transpose() * a + penalty).ldlt().solve(a.transpose() * y);
-  for (std::uint32_t j = 0; j < columns; ++j) CHECK(std::abs(model.linear[j] - w[j]) < 1e-5);
-  CHECK(std::abs(model.constant - w[columns]) < 1e-5);
 }
 
 TEST_CASE("after many sweeps the objective has no slope left in any parameter") {
