@@ -117,8 +117,8 @@ void factorization_machines(const std::shared_ptr<const Interactions>& data) {
 
 }  // namespace
 
-// Measures everything, or what begins with the first argument; "catalogue" alone what concerns large
-// catalogues.
+// Measures everything, or what begins with the first argument; "catalogue" alone what concerns
+// large catalogues.
 int main(int count, char** arguments) {
   if (count > 1 && std::string_view(arguments[1]) == "catalogue") {
     measure_catalogue();

@@ -173,6 +173,11 @@ const ColumnField* FeatureSpace::find(std::string_view name) const {
   return found == fields.end() ? nullptr : &*found;
 }
 
+const ColumnField* FeatureSpace::day() const {
+  const ColumnField* field = days.empty() ? nullptr : find(day_field);
+  return field && field->side == Side::context ? field : nullptr;
+}
+
 FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
                                 std::span<const FeatureField> features,
                                 const DerivedColumns& derived, const FeatureSpace* earlier) {
@@ -265,7 +270,7 @@ Design make_design(const FeatureSpace& space, const Interactions& data,
     }
     design.blocks.push_back(std::move(block));
   }
-  if (const ColumnField* day = space.find(day_field); day && day->side == Side::context) {
+  if (const ColumnField* day = space.day()) {
     design.blocks.push_back(day_block(space, *day, data));
   }
   return design;
@@ -302,7 +307,9 @@ ColumnCounts count_columns(const Design& design) {
                       std::vector<double>(design.columns)};
   for (const Block& block : design.blocks) {
     std::vector<std::uint32_t> uses(std::size_t{block.table->rows()} + 1);
-    for (std::size_t k = 0; k < design.size(); ++k) ++uses[block.row_of(k)];
+    for (std::size_t k = 0; k < design.size(); ++k) {
+      if (design.weight(k) > 0) ++uses[block.row_of(k)];
+    }
     for (std::uint32_t r = 0; r < block.table->rows(); ++r) {
       const SparseRows::Row row = block.table->row(r);
       for (std::size_t k = 0; k < row.size(); ++k) {

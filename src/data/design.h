@@ -75,6 +75,9 @@ struct FeatureSpace {
     return fields.empty() ? 0 : fields.back().begin + fields.back().columns;
   }
   const ColumnField* find(std::string_view name) const;
+  // The field of the days; null where there is none. A field of the caller's own may be called so
+  // too.
+  const ColumnField* day() const;
 };
 
 // Lays out the columns of a model and fills the tables of its users and items. `seen` is who met
@@ -101,7 +104,7 @@ SparseRows describe(const FeatureSpace& space, Side side, std::span<const Featur
 // For parameters that go on under a space with more columns: the new column of each old one.
 std::vector<std::uint32_t> column_translation(const FeatureSpace& from, const FeatureSpace& to);
 
-// Per column, over the examples: how many have it, and the sum of its squares.
+// Per column, over the examples that have a weight: how many have it, and the sum of its squares.
 struct ColumnCounts {
   std::vector<std::uint32_t> examples;
   std::vector<double> squares;

@@ -1,5 +1,6 @@
 #include "data/features.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -30,8 +31,7 @@ void validate(const SparseRows& rows, std::uint32_t columns, std::string_view ar
          {argument, " must have offsets that ascend from 0 to the number of entries, and as many ",
           "values as columns"});
   }
-  // The row that met a column last, counted from 1.
-  std::vector<std::uint32_t> met(columns);
+  std::uint32_t end = 0;  // of the columns that occur
   for (std::uint32_t r = 0; r < rows.rows(); ++r) {
     for (std::uint32_t k = offsets[r]; k < offsets[r + 1]; ++k) {
       const std::uint32_t column = rows.columns[k];
@@ -44,6 +44,14 @@ void validate(const SparseRows& rows, std::uint32_t columns, std::string_view ar
              {argument, ": row ", r, ", column ", column, " must be finite; got ",
               double{rows.values[k]}});
       }
+      end = std::max(end, column + 1);
+    }
+  }
+  // The row that met a column last, counted from 1.
+  std::vector<std::uint32_t> met(end);
+  for (std::uint32_t r = 0; r < rows.rows(); ++r) {
+    for (std::uint32_t k = offsets[r]; k < offsets[r + 1]; ++k) {
+      const std::uint32_t column = rows.columns[k];
       if (met[column] == r + 1) {
         fail(ErrorCode::duplicate, argument,
              {argument, ": row ", r, " has column ", column, " twice"});

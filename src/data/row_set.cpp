@@ -24,6 +24,9 @@ RowSet make_row_set(std::vector<ColumnField> fields, SparseRows rows, std::vecto
   RowSet set;
   std::uint64_t end = 0;
   for (std::size_t g = 0; g < fields.size(); ++g) {
+    if (fields[g].name.empty()) {
+      fail(ErrorCode::invalid_argument, "fields", {"every field needs a name"});
+    }
     for (std::size_t other = 0; other < g; ++other) {
       if (fields[other].name != fields[g].name) continue;
       fail(ErrorCode::invalid_argument, "fields",

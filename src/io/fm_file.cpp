@@ -98,9 +98,9 @@ FactorizationMachine read_fm(const TensorReader& reader) {
   model.space.days = reader.list<double>("days", "F64").value_or(std::vector<double>{});
   model.space.units_per_day = reader.number("units_per_day");
   model.fold_in.own_parameters = model.space.find(user_field) != nullptr;
-  const ColumnField* day = model.space.find(day_field);
-  const std::size_t days = day && day->side == Side::context ? day->columns : 0;
-  if (model.space.days.size() != days || model.space.units_per_day == 0) {
+  const ColumnField* day = model.space.day();
+  const bool fitting = model.space.days.empty() || (day && day->columns == model.space.days.size());
+  if (!fitting || model.space.units_per_day == 0) {
     malformed({"its days do not fit the field \"day\""});
   }
   for (const double value : model.space.days) {

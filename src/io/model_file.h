@@ -6,10 +6,12 @@
 //   item_fill [items]  singular_values [k]                     F32, only of an SVD
 // Family "fm":
 //   factors [columns, k]  linear [columns]  constant [1]       F32, needed
-//   user_row_offsets [users + 1]  user_row_columns [n]         U32, and item_row_...: the columns
-//   of user_row_values [n]                                        F32  every user and item days [n]
-//   F64: day number of each column of the
-//                                                              field "day"
+//   user_row_offsets [users + 1]  user_row_columns [n]         U32, needed
+//   user_row_values [n]                                        F32, needed: the columns of every
+//                                                              user; likewise item_row_...
+//   days [n]                                                   F64: number of the day of each
+//                                                              column of the field "day"; empty
+//                                                              or missing when there are no days
 // All:
 //   value_range [2]        F32: lowest and highest value; unlimited when missing
 //   fold_in [3]            F32: regularization, the bias's, frequency scaling; 0.1, 0.1, 1 when

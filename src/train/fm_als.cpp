@@ -30,11 +30,12 @@ class FmAls final : public FmTrainer {
 
  private:
   // The minimum over t of  s (t - old)^2 + 2 b (t - old) + lambda t^2. A column without any slope
-  // and penalty stays.
+  // and penalty stays; one that no example has stays, too: continued training forgets nobody it
+  // does not hear of.
   class Minimum final : public CoordinateRule {
    public:
-    Minimum(const ColumnPenalties& penalties, float constant_penalty)
-        : penalties_(penalties), constant_(constant_penalty) {}
+    Minimum(const ColumnCounts& counts, const ColumnPenalties& penalties, float constant_penalty)
+        : examples_(counts.examples), penalties_(penalties), constant_(constant_penalty) {}
 
     void begin_linear(const float*) override { part_ = penalties_.linear.data(); }
     void begin_factor(std::uint32_t, const float*) override { part_ = penalties_.factors.data(); }
@@ -42,7 +43,7 @@ class FmAls final : public FmTrainer {
       return minimum(s, b, old, constant_);
     }
     float choose(std::uint32_t column, double s, double b, float old) override {
-      return minimum(s, b, old, part_[column]);
+      return examples_[column] == 0 ? old : minimum(s, b, old, part_[column]);
     }
 
    private:
@@ -51,13 +52,14 @@ class FmAls final : public FmTrainer {
       return curvature > 0 ? static_cast<float>((s * double{old} - b) / curvature) : old;
     }
 
+    const std::vector<std::uint32_t>& examples_;
     const ColumnPenalties& penalties_;
     float constant_;
     const float* part_ = nullptr;
   };
 
   Work train() override {
-    Minimum rule(penalties_, options_.constant_regularization);
+    Minimum rule(counts_, penalties_, options_.constant_regularization);
     for (epoch_ = 1;; ++epoch_) {
       // From scratch in every sweep: what rounding has added up is forgotten.
       DesignScores scores(model_, *data_.train);

@@ -41,7 +41,7 @@ struct FmOptions {
   float linear_regularization = 1, factor_regularization = 1.4f;
   // The penalties of fields other than "user" and "item", as a multiple of the two above: what a
   // feature says holds for many users or items, and is easily over-fitted. 0 to 1e6.
-  float feature_regularization = 5;
+  float feature_regularization = 1;
   std::vector<FieldPenalty> field_penalties;  // take the place of all these for their fields
   // The penalty of a column: lambda s^frequency_scaling, with s the sum of its squares over the
   // examples: the number of them for a category. 0 to 1.

@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "base/error.h"
 #include "base/random.h"
 #include "train/validation.h"
 
@@ -51,15 +52,14 @@ class RuleTrainer final : public RowTrainer {
   RuleTrainer(const FmSgdOptions& options, const FactorizationMachine& model,
               ColumnPenalties penalties, float constant_penalty)
       : options_(options),
-        rule_(options, model),
         penalties_(std::move(penalties)),
-        constant_penalty_(constant_penalty),
+        row_penalties_{penalties_.linear.data(), penalties_.factors.data(), constant_penalty},
+        rule_(options, model, row_penalties_),
         sum_(model.factors.stride()) {}
 
   void train(Rows& rows, std::size_t begin, std::size_t end, float rate,
              FactorizationMachine& model, RunningLosses& losses) override {
-    const RowPenalties penalties{penalties_.linear.data(), penalties_.factors.data(),
-                                 constant_penalty_};
+    const RowPenalties& penalties = row_penalties_;
     float* const linear = model.linear.data();
     float* const factors = model.factors.row(0);
     const std::size_t stride = model.factors.stride();
@@ -67,10 +67,9 @@ class RuleTrainer final : public RowTrainer {
       const RowView row{rows.read(k, factors, stride), sum_.data(), linear, stride};
       const float score = score_of(row.entries, model.constant, linear, stride, sum_.data());
       const float error = error_of(options_.task, score, rows.target(k), rows.weight(k), losses);
-      const float own_rate = rule_.rate_of(row, rate);
-      if (options_.constant) rule_.constant(model.constant, error, own_rate, penalties.constant);
-      if (options_.linear) rule_.linear(row, error, own_rate, penalties);
-      if (stride > 0) rule_.factors(row, error, own_rate, penalties);
+      if (options_.constant) rule_.constant(model.constant, error, rate, penalties.constant);
+      if (options_.linear) rule_.linear(row, error, rate, penalties);
+      if (stride > 0) rule_.factors(row, error, rate, penalties);
       if (++in_batch_ == options_.batch_size) end_batch(rate, model);
     }
   }
@@ -86,9 +85,9 @@ class RuleTrainer final : public RowTrainer {
   }
 
   const FmSgdOptions& options_;
-  Rule rule_;
   ColumnPenalties penalties_;
-  float constant_penalty_;
+  RowPenalties row_penalties_;
+  Rule rule_;
   std::uint32_t in_batch_ = 0;
   AlignedFloats sum_;
 };
@@ -121,6 +120,9 @@ class AdaptiveTrainer final : public RowTrainer {
       std::ranges::fill(std::span(field_of_).subspan(fields_[g].begin, fields_[g].columns),
                         static_cast<std::uint32_t>(g));
     }
+    if (validation_.size() == 0) {
+      fail(ErrorCode::empty, "validation", {"no validation row has a weight"});
+    }
     for (Random random(options.seed ^ 0xada9ada9ada9ada9u); !validation_.shuffle(random);) {
     }
   }
@@ -131,8 +133,8 @@ class AdaptiveTrainer final : public RowTrainer {
       const auto entries = rows.read(k, model.factors.row(0), model.factors.stride());
       const float score = score_of(entries, model.constant, model.linear.data(),
                                    model.factors.stride(), sum_.data());
-      step(entries, error_of(options_.task, score, rows.target(k), rows.weight(k), losses),
-           plain_rate(entries, rate), model);
+      step(entries, error_of(options_.task, score, rows.target(k), rows.weight(k), losses), rate,
+           model);
       adapt(next_, rate, model);
       next_ = (next_ + 1) % validation_.size();
     }
@@ -214,19 +216,20 @@ class AdaptiveTrainer final : public RowTrainer {
 
 std::unique_ptr<RowTrainer> make_row_trainer(const FmSgdOptions& options, const FmData& data,
                                              const FactorizationMachine& model,
-                                             const ColumnCounts& counts) {
+                                             const ColumnCounts& counts, std::size_t rows) {
   // Penalties per row that has the column: every one of them pulls its share.
   ColumnPenalties penalties = column_penalties(options, data.space, counts);
   for (std::size_t j = 0; j < counts.examples.size(); ++j) {
-    const auto rows = static_cast<float>(std::max(1u, counts.examples[j]));
-    penalties.linear[j] /= rows;
+    const auto own_rows = static_cast<float>(std::max(1u, counts.examples[j]));
+    penalties.linear[j] /= own_rows;
     // FTRL's penalty is part of its formula, once for the column and all epochs.
     if (options.solver == FmSolver::ftrl) {
-      penalties.linear[j] *= rows * static_cast<float>(options.epochs);
+      penalties.linear[j] *= own_rows * static_cast<float>(options.epochs);
     }
-    penalties.factors[j] /= rows;
+    penalties.factors[j] /= own_rows;
   }
-  const float constant = options.constant_regularization / static_cast<float>(data.train->size());
+  const float constant =
+      options.constant_regularization / static_cast<float>(std::max<std::size_t>(1, rows));
   switch (options.solver) {
     case FmSolver::adagrad:
       return std::make_unique<RuleTrainer<FmAdagradRule>>(options, model, std::move(penalties),

@@ -107,9 +107,9 @@ class RowTrainer {
   virtual std::vector<FieldPenalty> learned_penalties() const { return {}; }
 };
 
-// `options` and `data` must outlive the trainer.
+// `options` and `data` must outlive the trainer. `rows`: how many will be visited in an epoch.
 std::unique_ptr<RowTrainer> make_row_trainer(const FmSgdOptions& options, const FmData& data,
                                              const FactorizationMachine& model,
-                                             const ColumnCounts& counts);
+                                             const ColumnCounts& counts, std::size_t rows);
 
 }  // namespace featherfm

@@ -25,10 +25,10 @@ class FmSgd final : public FmTrainer {
         counts_(count_columns(*data_.train)),
         random_(options.seed ^ 0x5eed5eed5eed5eedu),  // another stream than the initial factors
         model_(initial_machine(options, data_, counts_, start)),
-        trainer_(make_row_trainer(options, data_, model_, counts_)),
-        validation_(data_.validation, options.patience),
         rows_(*data_.train),
-        rate_(options.learning_rate) {
+        trainer_(make_row_trainer(options_, data_, model_, counts_, rows_.size())),
+        validation_(data_.validation, options.patience),
+        rate_(options.learning_rate * shortening()) {
     validation_.start_from(model_);
   }
 
@@ -39,6 +39,16 @@ class FmSgd final : public FmTrainer {
   }
 
  private:
+  // What a plain step changes in the score of its own row grows with the row's squares; where they
+  // are more than those of a user and an item alone, all steps are shortened, or they would
+  // overshoot. All of them alike: long rows must not count for less.
+  float shortening() const {
+    const bool plain = options_.solver == FmSolver::sgd || options_.solver == FmSolver::sgda;
+    const double squares = std::accumulate(counts_.squares.begin(), counts_.squares.end(), 0.0);
+    const double mean = squares / static_cast<double>(std::max<std::size_t>(1, rows_.size()));
+    return plain && mean > 2 ? static_cast<float>(2 / mean) : 1.0f;
+  }
+
   Work train() override {
     while (!rows_.shuffle(random_)) co_yield Pause{};
     std::vector<std::size_t> order((rows_.size() + block_size - 1) / block_size);
@@ -86,9 +96,9 @@ class FmSgd final : public FmTrainer {
   ColumnCounts counts_;
   Random random_;
   FactorizationMachine model_;
+  Rows rows_;
   std::unique_ptr<RowTrainer> trainer_;
   FmValidation validation_;
-  Rows rows_;
   float rate_;
   RunningLosses losses_;  // of the current epoch
 };

@@ -38,19 +38,9 @@ struct RowPenalties {
   float constant;
 };
 
-// What a step changes in the score of its own row grows with the row's squares; beyond those of a
-// user and an item alone the rate shrinks with them, or rows with many features would overshoot.
-inline float plain_rate(std::span<const RowEntry> entries, float rate) {
-  float squares = 0;
-  for (const RowEntry& entry : entries) squares += entry.x * entry.x;
-  return squares > 2 ? rate * 2 / squares : rate;
-}
-
 class FmSgdRule {
  public:
-  FmSgdRule(const FmSgdOptions&, const FactorizationMachine&) {}
-
-  float rate_of(const RowView& row, float rate) const { return plain_rate(row.entries, rate); }
+  FmSgdRule(const FmSgdOptions&, const FactorizationMachine&, const RowPenalties&) {}
 
   void constant(float& w0, float error, float rate, float lambda) {
     w0 -= rate * (error + lambda * w0);
@@ -73,10 +63,8 @@ class FmSgdRule {
 
 class FmAdagradRule {
  public:
-  FmAdagradRule(const FmSgdOptions&, const FactorizationMachine& model)
+  FmAdagradRule(const FmSgdOptions&, const FactorizationMachine& model, const RowPenalties&)
       : linear_(model.columns()), factors_(model.columns(), model.factors.columns()) {}
-
-  float rate_of(const RowView&, float rate) const { return rate; }
 
   void constant(float& w0, float error, float rate, float lambda) {
     step(w0, constant_, error + lambda * w0, rate);
@@ -115,44 +103,47 @@ class FmAdagradRule {
 
 // FTRL-proximal for the linear part, with the L1 penalty of the options and the column's L2
 // penalty:
-//   sigma = (sqrt(n + g^2) - sqrt(n)) / alpha,  z += g - sigma w,  n += g^2
-//   w = 0 if |z| <= l1, else -(z - sign(z) l1) / ((beta + sqrt(n)) / alpha + lambda)
-// alpha is the learning rate before any decay: z holds the sums of all epochs. g has no penalty in
-// it.
+//   n += g^2,  sigma = 1 / eta - (1 / eta of the step before),  eta = alpha / (beta + sqrt(n)),
+//   z += g - sigma w,  w = 0 if |z| <= l1, else -(z - sign(z) l1) / (1 / eta + lambda)
+// alpha is the learning rate. Under a constant one sigma is (sqrt(n + g^2) - sqrt(n)) / alpha, as
+// in the paper; taken so under one that decays, the formula would draw every w to zero. Here g has
+// no penalty in it.
 class FmFtrlRule final : public FmAdagradRule {
  public:
-  FmFtrlRule(const FmSgdOptions& options, const FactorizationMachine& model)
-      : FmAdagradRule(options, model),
-        alpha_(options.learning_rate),
+  FmFtrlRule(const FmSgdOptions& options, const FactorizationMachine& model,
+             const RowPenalties& penalties)
+      : FmAdagradRule(options, model, penalties),
         l1_(options.l1 * static_cast<float>(options.epochs)),
         beta_(options.ftrl_beta),
-        z_(linear_.size()) {
+        z_(linear_.size()),
+        inverse_rates_(linear_.size(), beta_ / options.learning_rate) {
     // Where training goes on, or for the parameters to stay where they are until they are met:
     // z such that the formula gives the present w.
     for (std::size_t j = 0; j < z_.size(); ++j) {
       const float w = model.linear[j];
-      z_[j] = w == 0 ? 0 : -w * (beta_ / alpha_) - std::copysign(l1_, w);
+      z_[j] = w == 0 ? 0 : -w * (inverse_rates_[j] + penalties.linear[j]) - std::copysign(l1_, w);
     }
   }
 
-  void linear(const RowView& row, float error, float, const RowPenalties& penalties) {
+  void linear(const RowView& row, float error, float rate, const RowPenalties& penalties) {
     for (const auto& [column, x, v] : row.entries) {
       float& w = row.linear[column];
       float& n = linear_[column];
       float& z = z_[column];
       const float gradient = error * x;
-      const float root = std::sqrt(n + gradient * gradient);
-      z += gradient - (root - std::sqrt(n)) / alpha_ * w;
       n += gradient * gradient;
+      const float inverse_rate = (beta_ + std::sqrt(n)) / rate;
+      z += gradient - (inverse_rate - inverse_rates_[column]) * w;
+      inverse_rates_[column] = inverse_rate;
       w = std::abs(z) <= l1_
               ? 0
-              : -(z - std::copysign(l1_, z)) / ((beta_ + root) / alpha_ + penalties.linear[column]);
+              : -(z - std::copysign(l1_, z)) / (inverse_rate + penalties.linear[column]);
     }
   }
 
  private:
-  float alpha_, l1_, beta_;
-  std::vector<float> z_;
+  float l1_, beta_;
+  std::vector<float> z_, inverse_rates_;  // inverse: 1 / eta of each column's last step
 };
 
 // Gradients add up over a batch; at its end every column that was met takes one step. Moments are
@@ -160,7 +151,7 @@ class FmFtrlRule final : public FmAdagradRule {
 // kept as running products: no pow, same bits everywhere.
 class FmAdamRule {
  public:
-  FmAdamRule(const FmSgdOptions& options, const FactorizationMachine& model)
+  FmAdamRule(const FmSgdOptions& options, const FactorizationMachine& model, const RowPenalties&)
       : beta1_(options.beta1),
         beta2_(options.beta2),
         linear_gradient_(model.columns()),
@@ -171,7 +162,6 @@ class FmAdamRule {
         square_(model.columns(), model.factors.columns()),
         met_(model.columns()) {}
 
-  float rate_of(const RowView&, float rate) const { return rate; }
   void constant(float& w0, float error, float, float lambda) {
     constant_gradient_ += error + lambda * w0;
     learns_constant_ = true;

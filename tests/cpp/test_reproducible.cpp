@@ -9,6 +9,7 @@
 
 #include "rank/fold_in.h"
 #include "support.h"
+#include "support_fm.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
@@ -37,7 +38,8 @@ class Hash {
   std::uint64_t hash_ = 0xcbf29ce484222325u;
 };
 
-std::uint64_t hash_of(MfTrainer& trainer) {
+template <class AnyTrainer>
+std::uint64_t hash_of(AnyTrainer& trainer) {
   Hash hash;
   for (const EpochLosses& epoch : run(trainer)) {
     hash.add(std::bit_cast<std::uint64_t>(epoch.train.loss));
@@ -68,6 +70,35 @@ MfSgdOptions sgd_options(Optimizer optimizer, Loss loss) {
 std::uint64_t hash_of_sgd(Optimizer optimizer, Loss loss) {
   const auto [train, test] = fixed_data();
   return hash_of(*make_mf_sgd(sgd_options(optimizer, loss), train, test));
+}
+
+// Users, items, contexts and days with features of their own and sets, in tables.
+FmData fixed_world(Task task) {
+  const bool labels = task == Task::classification;
+  const SmallWorld train = small_world(40, 30, 500, 77, labels),
+                   test = small_world(40, 30, 100, 78, labels);
+  FmData data = world_data(train, everything);
+  data.validation = shared(make_design(data.space, test.data, test.features));
+  return data;
+}
+
+std::uint64_t hash_of_fm(Solver solver, Task task) {
+  FmSgdOptions options = plain_fm_options();
+  options.task = task;
+  options.factors = 10;
+  options.epochs = 4;
+  options.learning_rate_decay = 0.9f;
+  options.frequency_scaling = 0.5f;
+  options.constant_regularization = 0.1f;
+  options.l1 = 1;
+  const auto trainer = make_fm(solver, options, fixed_world(task));
+  Hash hash;
+  hash.add(hash_of(*trainer));
+  for (const FieldPenalty& penalty : trainer->learned_penalties()) {
+    hash.add(std::bit_cast<std::uint32_t>(penalty.linear));
+    hash.add(std::bit_cast<std::uint32_t>(penalty.factors));
+  }
+  return hash.value();
 }
 
 }  // namespace
@@ -160,4 +191,32 @@ TEST_CASE("folding in gives the same bits everywhere") {
     hash.add(user.vector).add(std::bit_cast<std::uint32_t>(user.bias));
   }
   CHECK(hash.value() == 0xfe371e20e70aa592u);
+}
+
+TEST_CASE("factorization machines have the same bits everywhere, by every solver") {
+  struct Expected {
+    Solver solver;
+    std::uint64_t regression, classification;
+  };
+  for (const auto& [solver, regression, classification] :
+       {Expected{Solver::als, 0x618bad443d8eb7feu, 0x5a98b74e9bfddfa6u},
+        Expected{Solver::sgd, 0x180a74b99b3189dau, 0x34586afb5cbc9e81u},
+        Expected{Solver::adagrad, 0x8412323c53b8ae57u, 0x727476e80fb75644u},
+        Expected{Solver::adam, 0xc0beddf3fdfb98d2u, 0x68eed6dc3e634e4eu},
+        Expected{Solver::ftrl, 0xcc1faeacc610bb49u, 0xf2c81e10dfe9fa77u},
+        Expected{Solver::sgda, 0x9ed262a6767cb7a8u, 0xa8d25f6ea9c9d6a5u}}) {
+    CAPTURE(name_of(solver));
+    CHECK(hash_of_fm(solver, Task::regression) == regression);
+    CHECK(hash_of_fm(solver, Task::classification) == classification);
+  }
+}
+
+TEST_CASE("scores and towers of a factorization machine have the same bits everywhere") {
+  const FmData data = fixed_world(Task::regression);
+  const FactorizationMachine model = random_machine(data.space, 9, 5);
+  const Towers towers = model.towers();
+  Hash hash;
+  hash.add(scores(model, *data.train)).add(towers.user_offsets);
+  hash.add(towers.users.storage()).add(towers.items.storage());
+  CHECK(hash.value() == 0x951838572da2a773u);
 }

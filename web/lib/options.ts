@@ -469,7 +469,7 @@ const fmAls = {
 
 const fmSgd = {
   ...fmCommon,
-  /** Plain steps, row by row. */
+  /** Plain steps, row by row; shortened where rows have many features. */
   solver: choice("sgd", ["sgd"]),
   /** Number of passes over the training rows, 1 to 100,000. @defaultValue 50 */
   epochs: integer(50, { min: 1, max: 100_000 }),

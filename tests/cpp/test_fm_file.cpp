@@ -1,0 +1,363 @@
+// A factorization machine as a model file.
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <limits>
+#include <list>
+
+#include "io/model_file.h"
+#include "rank/fold_in.h"
+#include "support_fm.h"
+
+using namespace featherfm;
+using namespace featherfm::testing;
+
+namespace {
+
+constexpr const char* refused = "MALFORMED_FILE bytes";
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+constexpr std::uint32_t users = 7, items = 5, factors = 3;
+
+ModelFile full_model() {
+  SmallWorld world = small_world(users, items, 20, 4);
+  world.features[1].name = "genre \"\xc3\xa9\"";
+  ModelFile file;
+  file.family = "fm";
+  FactorizationMachine model = random_machine(world.space(everything), factors, 1);
+  model.range = {1, 5};
+  file.model = std::move(model);
+  file.seen = world.seen;
+  file.user_ids = R"(["ann","bob",3])";
+  file.item_ids = R"(["x"])";
+  file.options = R"({"model":"fm","seed":1})";
+  file.features = R"([{"name":"age"}])";
+  return file;
+}
+
+// Of plain rows: fields, but nobody and nothing in tables.
+ModelFile rows_model(std::uint32_t rows_factors = 4) {
+  ModelFile file;
+  file.family = "fm";
+  FactorizationMachine model = random_machine(6, rows_factors, 2);
+  model.space.fields = {{"size", Side::context, 0, 1}, {"colour", Side::context, 1, 5}};
+  model.link = Link::logistic;
+  model.range = {0, 1};
+  model.fold_in.user_bias = false;
+  model.fold_in.own_parameters = false;
+  file.model = std::move(model);
+  return file;
+}
+
+std::vector<std::byte> written(const ModelFile& file) {
+  return write_model(file, {file.user_ids, file.item_ids});
+}
+
+void check_same_rows(const SparseRows& a, const SparseRows& b) {
+  CHECK(a.offsets == b.offsets);
+  CHECK(a.columns == b.columns);
+  CHECK(a.values == b.values);
+}
+
+void check_same(const ModelFile& a, const ModelFile& b) {
+  CHECK(a.family == b.family);
+  CHECK(a.options == b.options);
+  CHECK(a.features == b.features);
+  CHECK(a.user_ids == b.user_ids);
+  CHECK(a.item_ids == b.item_ids);
+  CHECK(a.seen.offsets == b.seen.offsets);
+  CHECK(a.seen.items == b.seen.items);
+  CHECK(a.users() == b.users());
+  CHECK(a.items() == b.items());
+  const FactorizationMachine &one = a.fm(), &two = b.fm();
+  CHECK(parameters(one) == parameters(two));
+  CHECK(one.factors.columns() == two.factors.columns());
+  CHECK(one.link == two.link);
+  CHECK(one.range.low == two.range.low);
+  CHECK(one.range.high == two.range.high);
+  CHECK(one.fold_in.regularization == two.fold_in.regularization);
+  CHECK(one.fold_in.bias_regularization == two.fold_in.bias_regularization);
+  CHECK(one.fold_in.frequency_scaling == two.fold_in.frequency_scaling);
+  CHECK(one.fold_in.user_bias == two.fold_in.user_bias);
+  CHECK(one.fold_in.own_parameters == two.fold_in.own_parameters);
+  REQUIRE(one.space.fields.size() == two.space.fields.size());
+  for (std::size_t g = 0; g < one.space.fields.size(); ++g) {
+    const ColumnField &x = one.space.fields[g], &y = two.space.fields[g];
+    CHECK(x.name == y.name);
+    CHECK(x.side == y.side);
+    CHECK(x.begin == y.begin);
+    CHECK(x.columns == y.columns);
+  }
+  check_same_rows(*one.space.users, *two.space.users);
+  check_same_rows(*one.space.items, *two.space.items);
+  CHECK(one.space.days == two.space.days);
+  CHECK(one.space.units_per_day == two.space.units_per_day);
+}
+
+// The tensors of the full model, to leave out, replace and damage before the file is read.
+class Draft {
+ public:
+  explicit Draft(const ModelFile& file = full_model())
+      : bytes_(written(file)), content_(read_safetensors(bytes_)) {}
+  Draft(const Draft&) = delete;  // tensors point into its lists
+
+  template <class T>
+  Draft& put(const std::string& name, const char* dtype, std::vector<T> values) {
+    without(name);
+    auto& kept = bytes_of_.emplace_back();
+    const auto bytes = std::as_bytes(std::span(values));
+    kept.assign(bytes.begin(), bytes.end());
+    content_.tensors.push_back({name, dtype, {values.size()}, kept});
+    return *this;
+  }
+  Draft& floats(const std::string& name, std::vector<float> values) {
+    return put(name, "F32", std::move(values));
+  }
+  Draft& indices(const std::string& name, Indices values) {
+    return put(name, "U32", std::move(values));
+  }
+  Draft& days(std::vector<double> values) { return put("days", "F64", std::move(values)); }
+  Draft& metadata(const std::string& key, const std::string& value) {
+    std::erase_if(content_.metadata, [&](const auto& entry) { return entry.key == key; });
+    content_.metadata.push_back({key, value});
+    return *this;
+  }
+  Draft& without(const std::string& name) {
+    std::erase_if(content_.tensors, [&](const Tensor& tensor) { return tensor.name == name; });
+    std::erase_if(content_.metadata, [&](const auto& entry) { return entry.key == name; });
+    return *this;
+  }
+  Draft& rename(const std::string& name, const std::string& other) {
+    std::ranges::find(content_.tensors, name, &Tensor::name)->name = other;
+    return *this;
+  }
+  Draft& shape(const std::string& name, std::vector<std::uint64_t> shape) {
+    std::ranges::find(content_.tensors, name, &Tensor::name)->shape = std::move(shape);
+    return *this;
+  }
+
+  std::string outcome() const {
+    return error_of([this] { read_model(write_safetensors(content_)); });
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+  TensorFile content_;
+  std::list<std::vector<std::byte>> bytes_of_;
+};
+
+}  // namespace
+
+TEST_CASE("a factorization machine is read back as it was written, bit for bit") {
+  for (const ModelFile& file : {full_model(), rows_model(), rows_model(0)}) {
+    const ModelFile read = read_model(written(file));
+    REQUIRE(read.is_fm());
+    check_same(file, read);
+    CHECK(written(read) == written(file));
+  }
+}
+
+TEST_CASE("a machine from a file scores and serves as before") {
+  const ModelFile file = full_model();
+  const ModelFile read = read_model(written(file));
+  const SmallWorld world = small_world(users, items, 20, 4);
+  const auto design = [&](const ModelFile& of) {
+    return make_design(of.fm().space, world.data, world.features);
+  };
+  CHECK(scores(read.fm(), design(read)) == scores(file.fm(), design(file)));
+  const Towers before = file.fm().towers(), after = read.fm().towers();
+  CHECK(std::ranges::equal(before.users.storage(), after.users.storage()));
+  CHECK(std::ranges::equal(before.items.storage(), after.items.storage()));
+  CHECK(before.user_offsets == after.user_offsets);
+}
+
+TEST_CASE("plain rows may have a field called day") {
+  ModelFile file = rows_model();
+  auto& model = std::get<FactorizationMachine>(file.model);
+  model.space.fields[1].name = "day";
+  check_same(file, read_model(written(file)));
+}
+
+TEST_CASE("days in milliseconds keep their unit") {
+  ModelFile file = full_model();
+  std::get<FactorizationMachine>(file.model).space.units_per_day = 86'400'000;
+  CHECK(read_model(written(file)).fm().space.units_per_day == 86'400'000);
+}
+
+TEST_CASE("a model of very many fields is not written") {
+  ModelFile file = rows_model();
+  auto& model = std::get<FactorizationMachine>(file.model);
+  model = random_machine(301, 1, 1);
+  model.space.fields.clear();
+  for (std::uint32_t g = 0; g < 300; ++g) {
+    model.space.fields.push_back({joined({"f", g}), Side::context, g, g == 299 ? 2u : 1u});
+  }
+  CHECK(read_model(written(file)).fm().space.fields.size() == 300);
+  model.space.fields.back().columns = 1;
+  model.space.fields.push_back({"one more", Side::context, 300, 1});
+  CHECK(error_of([&] { written(file); }) == "OUT_OF_RANGE fields");
+}
+
+TEST_CASE("a machine without one of its tensors is refused") {
+  CHECK(Draft().outcome() == "nothing");
+  for (const char* name :
+       {"factors", "linear", "constant", "user_row_offsets", "user_row_columns", "user_row_values",
+        "item_row_offsets", "item_row_columns", "item_row_values", "seen_offsets", "seen_items"}) {
+    CAPTURE(name);
+    CHECK(Draft().without(name).outcome() == refused);
+  }
+  for (const char* name : {"value_range", "fold_in", "user_ids", "item_ids", "options", "features",
+                           "link", "user_bias"}) {
+    CAPTURE(name);
+    CHECK(Draft().without(name).outcome() == "nothing");
+  }
+  for (const char* name : {"fields", "field_0_name", "field_0_columns", "units_per_day"}) {
+    CAPTURE(name);
+    CHECK(Draft().without(name).outcome() == refused);
+  }
+}
+
+TEST_CASE("tensors of a machine of another length or type are refused") {
+  for (const char* name : {"linear", "constant", "user_row_values", "item_row_values"}) {
+    CAPTURE(name);
+    CHECK(Draft().floats(name, {}).outcome() == refused);
+    CHECK(Draft().floats(name, {1, 2, 3}).outcome() == refused);
+    CHECK(Draft().indices(name, {1}).outcome() == refused);
+  }
+  for (const char* name : {"user_row_offsets", "item_row_columns"}) {
+    CAPTURE(name);
+    CHECK(Draft().indices(name, {}).outcome() == refused);
+    CHECK(Draft().floats(name, {0}).outcome() == refused);
+  }
+  CHECK(Draft().floats("factors", {1, 2, 3}).outcome() == refused);
+  CHECK(Draft().floats("factors", {}).shape("factors", {0, 3}).outcome() == refused);
+  CHECK(Draft().floats("factors", {}).shape("factors", {1u << 27, 0}).outcome() == refused);
+  CHECK(Draft().floats("days", {0, 1}).outcome() == refused);
+}
+
+TEST_CASE("fields that do not add up to the columns are refused") {
+  const auto outcome = [](const char* key, const char* value) {
+    return Draft().metadata(key, value).outcome();
+  };
+  CHECK(outcome("field_0_columns", "7") == "nothing");
+  CHECK(outcome("field_0_columns", "6") == refused);
+  CHECK(outcome("field_0_columns", "8") == refused);
+  CHECK(outcome("field_0_columns", "4294967295") == refused);
+  CHECK(outcome("field_0_columns", "4294967303") == refused);  // 7 in 32 bits
+  CHECK(outcome("fields", "7") == refused);
+  CHECK(outcome("fields", "9") == refused);
+  CHECK(outcome("fields", "0") == refused);
+  CHECK(outcome("fields", "4294967295") == refused);
+  for (const char* bad : {"-7", "+7", "7.0", "7x", " 7", "", "0x7"}) {
+    CHECK(outcome("field_0_columns", bad) == refused);
+  }
+}
+
+TEST_CASE("fields need a name of their own and a side there is") {
+  CHECK(Draft().metadata("field_1_name", "user").outcome() == refused);
+  CHECK(Draft().metadata("field_1_name", "").outcome() == refused);
+  CHECK(Draft().metadata("field_1_name", "anything").outcome() == "nothing");
+  CHECK(Draft().metadata("field_1_side", "outside").outcome() == refused);
+}
+
+TEST_CASE("rows of users and items that contradict the columns are refused") {
+  const auto rows = [](Indices offsets, Indices columns, std::vector<float> values) {
+    return Draft()
+        .without("seen_offsets")
+        .without("seen_items")
+        .indices("user_row_offsets", std::move(offsets))
+        .indices("user_row_columns", std::move(columns))
+        .floats("user_row_values", std::move(values))
+        .outcome();
+  };
+  CHECK(rows({0, 2, 3}, {0, 1, 1}, {1, 2, 3}) == "nothing");
+  CHECK(rows({0}, {}, {}) == "nothing");
+  CHECK(rows({}, {}, {}) == refused);
+  CHECK(rows({0, 2, 3}, {0, 1, 0xffffffff}, {1, 2, 3}) == refused);
+  CHECK(rows({0, 2, 3}, {0, 1, 999}, {1, 2, 3}) == refused);
+  CHECK(rows({0, 2, 3}, {1, 1, 1}, {1, 2, 3}) == refused);
+  CHECK(rows({0, 2, 4}, {0, 1, 1}, {1, 2, 3}) == refused);
+  CHECK(rows({0, 2, 2}, {0, 1, 1}, {1, 2, 3}) == refused);
+  CHECK(rows({1, 2, 3}, {0, 1, 1}, {1, 2, 3}) == refused);
+  CHECK(rows({0, 3, 2, 3}, {0, 1, 1}, {1, 2, 3}) == refused);
+  CHECK(rows({0, 2, 3}, {0, 1, 1}, {1, 2}) == refused);
+  for (const float bad : {not_a_number, infinity, -infinity}) {
+    CHECK(rows({0, 2, 3}, {0, 1, 1}, {1, 2, bad}) == refused);
+  }
+}
+
+TEST_CASE("parameters of a machine that are not finite are refused") {
+  for (const float bad : {not_a_number, infinity, -infinity}) {
+    CHECK(Draft().floats("constant", {bad}).outcome() == refused);
+    ModelFile file = full_model();
+    auto& model = std::get<FactorizationMachine>(file.model);
+    model.linear[2] = bad;
+    CHECK(Draft(file).outcome() == refused);
+    file = full_model();
+    std::get<FactorizationMachine>(file.model).factors.row(2)[1] = bad;
+    CHECK(Draft(file).outcome() == refused);
+  }
+}
+
+TEST_CASE("days that do not fit their field are refused") {
+  const std::vector<double> days = full_model().fm().space.days;
+  REQUIRE(days.size() >= 3);
+  auto fewer = days, more = days, bad = days;
+  fewer.pop_back();
+  more.push_back(99);
+  bad[1] = std::numeric_limits<double>::infinity();
+  CHECK(Draft().days(days).outcome() == "nothing");
+  CHECK(Draft().days(fewer).outcome() == refused);
+  CHECK(Draft().days(more).outcome() == refused);
+  CHECK(Draft().days(bad).outcome() == refused);
+  CHECK(Draft(rows_model()).days({1, 2}).outcome() == refused);  // there is no such field
+  CHECK(Draft().metadata("units_per_day", "0").outcome() == refused);
+  CHECK(Draft().metadata("units_per_day", "-1").outcome() == refused);
+}
+
+TEST_CASE("the tensors of one family do not make a model of another") {
+  CHECK(Draft().metadata("family", "mf").outcome() == refused);
+  CHECK(Draft().metadata("family", "fmm").outcome() == refused);
+  CHECK(Draft().rename("factors", "user_factors").outcome() == refused);
+  CHECK(Draft().metadata("link", "logistic").outcome() == "nothing");
+  CHECK(Draft().metadata("link", "logistic").floats("value_range", {1, 1}).outcome() == refused);
+}
+
+TEST_CASE("a file of a machine that was cut short is refused at any length") {
+  for (const ModelFile& file : {full_model(), rows_model()}) {
+    const std::vector<std::byte> bytes = written(file);
+    for (std::size_t size = 0; size < bytes.size(); size += 64) {
+      CHECK(error_of([&] { read_model(std::span(bytes).first(size)); }) == refused);
+    }
+    CHECK(error_of([&] { read_model(std::span(bytes).first(bytes.size() - 1)); }) == refused);
+  }
+}
+
+TEST_CASE("random damage to the file of a machine never does more than being refused") {
+  const std::vector<std::byte> file = written(full_model());
+  const SmallWorld world = small_world(users + 1, items + 1, 20, 4);
+  Random random(78);
+  int accepted = 0;
+  for (int round = 0; round < 2000; ++round) {
+    auto damaged = file;
+    for (std::uint32_t strokes = 1 + random.below(3); strokes > 0; --strokes) {
+      damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] =
+          static_cast<std::byte>(random.below(2) == 0 ? '0' + random.below(10) : random.below(256));
+    }
+    try {
+      const ModelFile read = read_model(damaged);
+      ++accepted;
+      REQUIRE(read.is_fm());
+      REQUIRE(read.fm().all_finite());
+      const Towers towers = read.fm().towers();
+      REQUIRE(towers.users.rows() == read.users());
+      const Design design = make_design(read.fm().space, world.data, world.features);
+      REQUIRE(scores(read.fm(), design).size() == 20);
+      describe(read.fm().space, Side::user, {}, Indices{0});
+    } catch (const Error& error) {
+      REQUIRE(error.code() == ErrorCode::malformed_file);
+    }
+  }
+  CHECK(accepted > 100);  // damage within the numbers alone leaves a model
+}
