@@ -314,7 +314,7 @@ describe("options", () => {
       ff["train"]?.(data, { model: "mf", epochs: 1, ...options });
     await expectRefused(() => ff["train"]?.(data), "model");
     await expectRefused(() => ff["train"]?.(data, {}), "model");
-    for (const value of ["fm", null, 5, "__proto__"]) {
+    for (const value of ["ffm", null, 5, "__proto__"]) {
       await expectRefused(train({ model: value }), "model");
       await expectRefused(train({ optimizer: value }), "optimizer");
       await expectRefused(train({ loss: value }), "loss");

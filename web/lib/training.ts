@@ -180,7 +180,7 @@ function learnedRegularization(
 }
 
 /** Options of a factorization machine as the core takes them. */
-function fmCoreOptions(options: object, inMilliseconds: boolean): object {
+export function fmCoreOptions(options: object, inMilliseconds: boolean): object {
   const { derived, timestampUnit, regularization, ...rest } = options as {
     derived: readonly string[];
     timestampUnit: string;
