@@ -11,6 +11,7 @@ import {
   checkGiven,
   checkInteger,
   checkNoExtraKeys,
+  ownValue,
   valueOf,
 } from "./options.js";
 import type { FeatureRecord, FieldOptions, FieldSide, Id, UnseenCategory } from "./types.js";
@@ -88,7 +89,8 @@ function readCategories(
       else {
         const list = Array.isArray(value) || isTypedArray(value) ? value : [value];
         // Each once, however often it was named.
-        codes.push(...new Set(Array.from(list as ArrayLike<unknown>, (one) => category(one, r))));
+        const named = new Set(Array.from(list as ArrayLike<unknown>, (one) => category(one, r)));
+        for (const code of named) codes.push(code);
       }
     }
     offsets[r + 1] = codes.length;
@@ -135,6 +137,17 @@ function quantiles(values: readonly number[], count: number): number[] {
     (_, k) => sorted[Math.floor(((k + 1) * sorted.length) / count)] as number,
   );
   return [...new Set(edges)].filter((edge) => edge > (sorted[0] as number));
+}
+
+/** The number of edges that are not above the value. */
+function bucketOf(value: number, edges: readonly number[]): number {
+  let [low, high] = [0, edges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((edges[middle] as number) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function checkBoundaries(buckets: readonly unknown[], where: string): number[] {
@@ -235,9 +248,9 @@ export class Encoder {
         if (Number.isNaN(value)) return;
         if (encoding.type === "number") {
           indices.push(0);
-          values.push((value - encoding.mean) / encoding.deviation);
+          values.push(scaled(value, encoding));
         } else if (encoding.type === "buckets") {
-          indices.push(encoding.boundaries.filter((edge) => edge <= value).length);
+          indices.push(bucketOf(value, encoding.boundaries));
           values.push(1);
         }
       };
@@ -263,6 +276,13 @@ export class Encoder {
         values.push(value);
       }
     };
+  }
+
+  /** Whether the values are of the kind that was learned from: numbers, or categories. */
+  fits(column: Column): boolean {
+    const numeric = !("categories" in this.encoding);
+    if (column.kind === "number") return numeric || column.values.every(Number.isNaN);
+    return !numeric || column.codes.length === 0;
   }
 
   /** The same with the categories of further data behind its own. */
@@ -335,6 +355,14 @@ export function makeField(
   argument: string,
   place: Place,
 ): Field {
+  // Text with half a surrogate pair does not come back from the core as it was.
+  if (name === "" || /\p{Surrogate}/u.test(name)) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `a field needs a name of well-formed text; got ${show(name)}`,
+      argument,
+    );
+  }
   if ((ownFields as readonly string[]).includes(name)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
@@ -347,8 +375,27 @@ export function makeField(
     checked.type === "number"
       ? readNumbers(values, argument, place)
       : readCategories(values, checked.type === "set", argument, place);
-  return { column, encoder: new Encoder(name, side, learn(column, checked)) };
+  const encoding = learn(column, checked);
+  checkScaled(column, encoding, argument, place);
+  return { column, encoder: new Encoder(name, side, encoding) };
 }
+
+/** Refuses numbers that are too large, once scaled, for the 32 bits that the core computes with. */
+function checkScaled(column: Column, encoding: Encoding, argument: string, place: Place): void {
+  if (column.kind !== "number" || encoding.type !== "number") return;
+  const row = column.values.findIndex(
+    (value) => !Number.isNaN(value) && !Number.isFinite(Math.fround(scaled(value, encoding))),
+  );
+  if (row < 0) return;
+  throw new ArgumentError(
+    "NOT_FINITE",
+    `${place(row)} must be finite in 32 bits; got ${column.values[row]}`,
+    argument,
+  );
+}
+
+const scaled = (value: number, { mean, deviation }: { mean: number; deviation: number }): number =>
+  (value - mean) / deviation;
 
 /** One record of values in the columns of these encoders. Missing and unseen values contribute nothing. */
 export function encodeRecord(
@@ -366,7 +413,7 @@ export function encodeRecord(
     argument,
   );
   return own.flatMap((encoder) => {
-    const value = given[encoder.name];
+    const value = ownValue(given, encoder.name);
     if (isMissing(value)) return [];
     const place = () => `${argument}.${encoder.name}`;
     const column = readAs(encoder, [value], place(), place);
@@ -399,7 +446,7 @@ export function encodeContexts(
     "context",
   );
   return own.flatMap((encoder) => {
-    const value = given[encoder.name];
+    const value = ownValue(given, encoder.name);
     if (isMissing(value)) return [];
     const values = lists.some(([name]) => name === encoder.name)
       ? (value as ArrayLike<unknown>)
@@ -422,7 +469,10 @@ function readAs(
   argument: string,
   place: Place,
 ): Column {
-  return "categories" in encoding
-    ? readCategories(values, encoding.type === "set", argument, place)
-    : readNumbers(values, argument, place);
+  if ("categories" in encoding) {
+    return readCategories(values, encoding.type === "set", argument, place);
+  }
+  const column = readNumbers(values, argument, place);
+  checkScaled(column, encoding, argument, place);
+  return column;
 }

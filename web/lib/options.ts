@@ -107,6 +107,10 @@ export const valueOf = (
   fallback: unknown,
 ): unknown => (options[name] === undefined ? fallback : options[name]);
 
+/** An entry whose name is the caller's own and may be that of a member of every object, such as "constructor". */
+export const ownValue = (object: object, name: string): unknown =>
+  Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
+
 /** Refuses names that mean nothing here: a typing mistake must not silently train with a default. */
 export function checkNoExtraKeys(given: object, allowed: readonly string[], where: string): void {
   for (const key of Object.keys(given)) {
@@ -317,23 +321,19 @@ const svd = {
 const popularity = {};
 
 const regularizationOfFields = (value: unknown, name: string) => {
-  const result: Record<string, { linear: number; factors: number }> = {};
-  for (const [field, given] of Object.entries(checkGiven(value, name))) {
+  const penalties = Object.entries(checkGiven(value, name)).map(([field, given]) => {
     const where = `${name}.${field}`;
     const check = (one: unknown, part: string) => checkFinite(one, part, { min: 0, max: 1e6 });
     if (typeof given === "number") {
       const both = check(given, where);
-      result[field] = { linear: both, factors: both };
-    } else {
-      const parts = checkGiven(given, where);
-      checkNoExtraKeys(parts, ["linear", "factors"], where);
-      result[field] = {
-        linear: check(parts["linear"], `${where}.linear`),
-        factors: check(parts["factors"], `${where}.factors`),
-      };
+      return [field, { linear: both, factors: both }] as const;
     }
-  }
-  return result;
+    const parts = checkGiven(given, where);
+    checkNoExtraKeys(parts, ["linear", "factors"], where);
+    const linear = check(parts["linear"], `${where}.linear`);
+    return [field, { linear, factors: check(parts["factors"], `${where}.factors`) }] as const;
+  });
+  return Object.fromEntries(penalties);
 };
 
 interface FmRegularization {

@@ -232,8 +232,8 @@ function describe(
   items: IdMap,
 ): CoreDescription {
   return {
-    features: data.featuresFor(encoders, users, items),
-    validationFeatures: validation?.featuresFor(encoders, users, items) ?? null,
+    features: data.featuresFor(encoders, users, items, "data"),
+    validationFeatures: validation?.featuresFor(encoders, users, items, "validation") ?? null,
     encoders: JSON.stringify(encoders),
   };
 }
