@@ -3,7 +3,7 @@ import type { Core, CoreFeature, CoreInteractions } from "./core.js";
 import { checkOwned, Owned } from "./core.js";
 import { ArgumentError, show } from "./errors.js";
 import { type Encoder, type Field, makeField } from "./features.js";
-import { checkId, IdMap, isTypedArray } from "./ids.js";
+import { IdMap, isTypedArray } from "./ids.js";
 import {
   checkChoice,
   checkFinite,
@@ -96,8 +96,16 @@ function readTable(
     ids.add(id);
   };
   if (table instanceof Map) {
-    for (const [id, value] of table as Map<unknown, unknown>)
-      take(checkId(id, `a key of ${argument}`), value);
+    for (const [id, value] of table as Map<unknown, unknown>) {
+      if (typeof id !== "string" && !Number.isFinite(id)) {
+        throw new ArgumentError(
+          "INVALID_ARGUMENT",
+          `the keys of ${argument} must be strings and finite numbers; got ${show(id)}`,
+          argument,
+        );
+      }
+      take(id as Id, value);
+    }
   } else {
     for (const [key, value] of Object.entries(checkGiven(table, argument))) {
       // Keys of an object are strings; an id that is a number is meant where there is one.

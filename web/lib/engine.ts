@@ -3,6 +3,7 @@ import type { Core } from "./core.js";
 import { checkDataset, CoreDataset } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
 import { evaluate } from "./evaluation.js";
+import { isDetached } from "./ids.js";
 import { checkModel, TrainedModel } from "./model.js";
 import type { FitPartialOptions, TrainOptions } from "./options.js";
 import { checkRowSet, CoreRowSet } from "./rows.js";
@@ -152,16 +153,6 @@ export class Engine {
 
   [Symbol.dispose](): void {
     this.close();
-  }
-}
-
-/** A buffer that was transferred away: nothing but its refusal of a view tells, before ES2024. */
-function isDetached(buffer: ArrayBuffer): boolean {
-  try {
-    new Uint8Array(buffer);
-    return false;
-  } catch {
-    return true;
   }
 }
 

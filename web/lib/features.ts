@@ -152,7 +152,11 @@ function bucketOf(value: number, edges: readonly number[]): number {
 
 function checkBoundaries(buckets: readonly unknown[], where: string): number[] {
   let last = -Infinity;
-  return buckets.map((value, k) => (last = checkFinite(value, `${where}[${k}]`, { above: last })));
+  // Array.from, unlike map, does not pass over holes.
+  return Array.from(
+    buckets,
+    (value, k) => (last = checkFinite(value, `${where}[${k}]`, { above: last })),
+  );
 }
 
 function learn(column: Column, checked: ReturnType<typeof checkFieldOptions>): Encoding {
@@ -340,6 +344,25 @@ function encodingFrom(given: Record<string, unknown>): Encoding {
   };
 }
 
+/** Refuses names that a field of the caller's cannot have. */
+export function checkFieldName(name: unknown, argument: string): asserts name is string {
+  // Text with half a surrogate pair does not come back from the core as it was.
+  if (typeof name !== "string" || name === "" || /\p{Surrogate}/u.test(name)) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `a field needs a name of well-formed text; got ${show(name)}`,
+      argument,
+    );
+  }
+  if ((ownFields as readonly string[]).includes(name)) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `"${name}" is the name of a field that models make themselves; give yours another name`,
+      argument,
+    );
+  }
+}
+
 /** One field of a dataset: its values, and the encoder that was learned from them. */
 export interface Field {
   readonly encoder: Encoder;
@@ -355,21 +378,7 @@ export function makeField(
   argument: string,
   place: Place,
 ): Field {
-  // Text with half a surrogate pair does not come back from the core as it was.
-  if (name === "" || /\p{Surrogate}/u.test(name)) {
-    throw new ArgumentError(
-      "INVALID_ARGUMENT",
-      `a field needs a name of well-formed text; got ${show(name)}`,
-      argument,
-    );
-  }
-  if ((ownFields as readonly string[]).includes(name)) {
-    throw new ArgumentError(
-      "INVALID_ARGUMENT",
-      `"${name}" is the name of a field that models make themselves; give yours another name`,
-      argument,
-    );
-  }
+  checkFieldName(name, argument);
   const checked = checkFieldOptions(options, name, typeOf(values));
   const column =
     checked.type === "number"

@@ -15,6 +15,16 @@ export function isTypedArray(value: unknown): value is ArrayLike<number> {
   );
 }
 
+/** A buffer that was transferred away: nothing but its refusal of a view tells, before ES2024. */
+export function isDetached(buffer: ArrayBuffer): boolean {
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** A list of ids, elements not yet checked. */
 export function checkIdList(list: unknown, name: string): ArrayLike<unknown> {
   if (Array.isArray(list) || isTypedArray(list)) return list;

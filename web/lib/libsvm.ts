@@ -3,6 +3,7 @@
  * piece, so that a file need not fit into one string.
  */
 import { ArgumentError, show } from "./errors.js";
+import { isDetached } from "./ids.js";
 import { checkGiven, checkChoice, checkInteger, checkNoExtraKeys, valueOf } from "./options.js";
 import type { LibsvmOptions, TextSource } from "./types.js";
 
@@ -133,10 +134,10 @@ class Parser {
   }
 
   #number(text: string, what: string): number {
-    const value = numberPattern.test(text) ? Number(text) : NaN;
+    const isNumber = numberPattern.test(text);
     // Values are kept in 32 bits.
-    if (Number.isFinite(Math.fround(value))) return value;
-    if (/^[+-]?(nan|inf(inity)?)$/i.test(text) || Number.isFinite(value)) {
+    if (isNumber && Number.isFinite(Math.fround(Number(text)))) return Number(text);
+    if (isNumber || /^[+-]?(nan|inf(inity)?)$/i.test(text)) {
       this.#fail("NOT_FINITE", `${what} must be finite in 32 bits; got ${show(text)}`);
     }
     return this.#fail("INVALID_ARGUMENT", `${what} must be a number; got ${show(text)}`);
@@ -183,7 +184,7 @@ export function checkTextSource(source: unknown): asserts source is TextSource {
   const known =
     typeof source === "string" ||
     source instanceof Uint8Array ||
-    source instanceof ArrayBuffer ||
+    (source instanceof ArrayBuffer && !isDetached(source)) ||
     source instanceof Blob ||
     (typeof ReadableStream !== "undefined" && source instanceof ReadableStream) ||
     isAsyncIterable(source);

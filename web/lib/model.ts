@@ -202,7 +202,7 @@ export class TrainedModel implements Model {
     if (this.family === "fm") return;
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `a model of the family "${this.family}" knows no features; train one with model: "fm"`,
+      `a model of the family "${this.family}" takes no ${argument}; train one with model: "fm"`,
       argument,
     );
   }
@@ -317,6 +317,7 @@ export class TrainedModel implements Model {
 
   predictRows(rows: Rows, options?: ClipOptions): Float32Array {
     this.owned.requireOpen();
+    this.#requireMachine("rows");
     const clip = checkClip(options);
     const { handle } = checkRowSet(rows, "rows", this.owned.core).owned;
     return this.owned.run((model) => model.predictRows(handle, clip));
