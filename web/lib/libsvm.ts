@@ -188,12 +188,12 @@ export function checkTextSource(source: unknown): asserts source is TextSource {
     source instanceof Blob ||
     (typeof ReadableStream !== "undefined" && source instanceof ReadableStream) ||
     isAsyncIterable(source);
-  if (known) return;
-  throw new ArgumentError(
-    "INVALID_ARGUMENT",
-    `source must be text, bytes, a Blob, or a stream of them; got ${show(source)}`,
-    "source",
-  );
+  const locked = known && "locked" in Object(source) && (source as ReadableStream).locked;
+  if (known && !locked) return;
+  const why = locked
+    ? "source is a stream that is read by somebody else already"
+    : `source must be text, bytes, a Blob, or a stream of them; got ${show(source)}`;
+  throw new ArgumentError("INVALID_ARGUMENT", why, "source");
 }
 
 export function checkLibsvmOptions(options: unknown): {
@@ -229,6 +229,7 @@ export async function parseLibsvm(source: unknown, options: unknown): Promise<Pa
 
 /** The shortest digits that give the same 32-bit number back. */
 function digits(value: number): string {
+  if (Object.is(value, -0)) return "-0";
   for (let precision = 6; precision < 9; precision++) {
     const text = Number(value.toPrecision(precision));
     if (Math.fround(text) === value) return String(text);
