@@ -308,7 +308,7 @@ export class Encoder {
     try {
       const given = checkGiven(value, "features");
       const name = given["name"];
-      if (typeof name !== "string") throw new TypeError("a field without a name");
+      checkFieldName(name, "name");
       const side = checkChoice(given["side"], "side", sides);
       return new Encoder(name, side, encodingFrom(given));
     } catch {

@@ -485,10 +485,11 @@ function readEncoders(text: string): Encoder[] {
 
 /** The encoders of a file must make columns of the fields that its model has. */
 function checkEncoders(handle: CoreModel): void {
-  const fields = handle.fields();
+  const fields = new Map(handle.fields().map((field) => [field.name, field]));
   for (const { name, side, columns } of readEncoders(handle.features)) {
-    const field = fields.find((one) => one.name === name && one.side === side);
-    if (field !== undefined && columns === field.columns) continue;
+    const field = fields.get(name);
+    fields.delete(name); // each once
+    if (field?.side === side && field.columns === columns) continue;
     throw new FileFormatError(
       "MALFORMED_FILE",
       `not a valid model file: its features do not fit the field ${show(name)}`,
