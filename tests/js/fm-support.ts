@@ -1,5 +1,5 @@
 /** What the tests of factorization machines share: data with a rule in it, and the formula in plain JavaScript. */
-import type { FeatureRecord, Id, Model } from "featherfm";
+import type { Id, Model } from "featherfm";
 import { at, randomFrom } from "./support.js";
 
 export const groups = ["red", "green", "blue"] as const;
@@ -105,6 +105,3 @@ export class PlainMachine {
 export const one = (list: readonly unknown[], value: unknown): FieldRow => ({
   [list.indexOf(value)]: 1,
 });
-
-/** What would be written to the console while `body` runs. */
-export type Records = Record<string, FeatureRecord>;

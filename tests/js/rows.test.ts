@@ -325,7 +325,7 @@ describe("a model of rows", () => {
 });
 
 test("a model from elsewhere gives the golden predictions", () => {
-  // libFM's and fastFM's own example; factors are there by factor, here by column.
+  // fastFM's own example; factors are there by factor, here by column.
   const matrix = (shape: number[], ...values: number[]) => ({
     dtype: "F32",
     shape,
