@@ -47,7 +47,10 @@ val split_rows(const RowSet& rows, const val& options) {
                                  : from_js<std::uint32_t>(given.raw("testRows"));
     std::vector<char> in_test(size);
     for (const std::uint32_t row : chosen) {
-      require_range<std::uint32_t>(row, 0, size - 1, "testRows");
+      if (row >= size) {
+        fail(ErrorCode::out_of_range, "testRows",
+             {"testRows must be below ", size, ", the number of rows; got ", row});
+      }
       in_test[row] = 1;
     }
     Positions train, test;

@@ -295,9 +295,10 @@ val rating_errors_to_js(const RatingErrors& errors) {
   return result;
 }
 
-RatingErrors errors_on(const FactorizationMachine& model, Design design) {
+// `targets`: what the caller calls them.
+RatingErrors errors_on(const FactorizationMachine& model, Design design, const char* targets) {
   if (model.link == Link::logistic) {
-    require_labels(design.targets, "ratings");
+    require_labels(design.targets, targets);
     for (float& target : design.targets) target = label_of(target);
   }
   return rating_errors(scores(model, design), design.targets, design.weights, model.link,
@@ -309,8 +310,8 @@ val evaluate_ratings(const ServedModel& model, const Interactions& test, const v
   return guarded([&] {
     if (!model.file.is_fm()) return rating_errors_to_js(rating_errors(model.towers, test));
     const FactorizationMachine& machine = model.file.fm();
-    return rating_errors_to_js(
-        errors_on(machine, make_design(machine.space, test, features_from_js(features))));
+    return rating_errors_to_js(errors_on(
+        machine, make_design(machine.space, test, features_from_js(features)), "ratings"));
   });
 }
 
@@ -333,7 +334,8 @@ val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
 val evaluate_rows(const ServedModel& model, const RowSet& rows) {
   return guarded([&] {
     const FactorizationMachine& machine = machine_of(model);
-    return rating_errors_to_js(errors_on(machine, make_design(rows, machine.space.columns())));
+    return rating_errors_to_js(
+        errors_on(machine, make_design(rows, machine.space.columns()), "targets"));
   });
 }
 

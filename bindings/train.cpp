@@ -209,6 +209,7 @@ class TrainerHandle {
                 const RowsHandle& validation, const ModelHandle& start)
       : family_("fm"), options_text_(options_text) {
     FmData examples;
+    examples.targets = "targets";
     examples.space.fields = rows.fields;
     examples.train = std::make_shared<Design>(make_design(rows, rows.columns()));
     if (validation) {

@@ -39,7 +39,7 @@ RowSet make_row_set(std::vector<ColumnField> fields, SparseRows rows, std::vecto
       fail(ErrorCode::out_of_range, "columns", {"at most 4294967294 columns are possible"});
     }
   }
-  validate(rows, static_cast<std::uint32_t>(end), "rows");
+  validate(rows, static_cast<std::uint32_t>(end), "indices");
   set.has_targets = !targets.empty();
   if (set.has_targets) require_same_size(targets.size(), rows.rows(), "targets");
   if (!weights.empty()) require_same_size(weights.size(), rows.rows(), "weights");

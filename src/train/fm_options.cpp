@@ -81,8 +81,8 @@ FactorizationMachine initial_machine(const FmOptions& options, const FmData& dat
   }
   const bool classification = options.task == Task::classification;
   if (classification) {
-    require_labels(design.targets, "ratings");
-    if (data.validation) require_labels(data.validation->targets, "ratings");
+    require_labels(design.targets, data.targets);
+    if (data.validation) require_labels(data.validation->targets, data.targets);
   }
   const TargetSummary targets = summarize(design);
   FactorizationMachine model;

@@ -62,6 +62,7 @@ struct FmData {
   FeatureSpace space;
   std::shared_ptr<const Design> train;
   std::shared_ptr<const Design> validation;  // may be null
+  const char* targets = "ratings";           // what the caller calls them
 };
 
 // Throws Error{out_of_range, argument} unless all targets are 0 and 1, or -1 and 1.

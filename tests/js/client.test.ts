@@ -200,7 +200,7 @@ describe("errors", () => {
       "bytes",
     );
     await expectFailure(
-      () => client.train(data, { model: "fm" } as never),
+      () => client.train(data, { model: "ffm" } as never),
       ArgumentError,
       "INVALID_ARGUMENT",
       "model",

@@ -1,4 +1,12 @@
-import { ArgumentError, load, type Dataset, type Id, type Metric, type Model } from "featherfm";
+import {
+  ArgumentError,
+  load,
+  type Dataset,
+  type Id,
+  type Metric,
+  type Model,
+  type Rows,
+} from "featherfm";
 import { describe, expect, test } from "vitest";
 import { at, expectFailure, ids, PlainModel, sample } from "./support.js";
 
@@ -135,6 +143,85 @@ describe("rating errors", () => {
     });
     const { rmse, mae } = ratingErrors(new PlainModel(model), test);
     expectClose(ff.evaluate(model, test), { rmse: rmse as number, mae: mae as number });
+  });
+});
+
+describe("metrics of classification", () => {
+  const labels = [1, 0, 1, 1, 0, 0, 1, 0];
+  const pairs = {
+    users: ["a", "a", "b", "b", "c", "c", "d", "d"],
+    items: [1, 2, 1, 3, 2, 3, 1, 2],
+  };
+  const weights = [1, 2, 0.5, 1, 3, 0, 1, 1];
+  const fm = { model: "fm", task: "classification", factors: 2, epochs: 4 } as const;
+  const metrics = ["accuracy", "log-loss"] as const;
+
+  /** By hand from predicted probabilities. */
+  function byHand(probabilities: ArrayLike<number>, values: number[], weight: number[]) {
+    let [right, loss, total] = [0, 0, 0];
+    values.forEach((value, k) => {
+      const [p, w] = [at(probabilities, k), at(weight, k)];
+      right += w * Number(p >= 0.5 === value > 0);
+      loss -= w * Math.log(value > 0 ? p : 1 - p);
+      total += w;
+    });
+    return { accuracy: right / total, "log-loss": loss / total };
+  }
+
+  test.each([
+    ["0 and 1", labels],
+    ["-1 and 1", labels.map((y) => 2 * y - 1)],
+  ])("are what their definitions say, for labels %s", (_, ratings) => {
+    const data = ff.dataset({ ...pairs, ratings, weights });
+    const classifier = ff.train(data, fm);
+    const probabilities = classifier.predict(pairs.users, pairs.items);
+    expectClose(
+      ff.evaluate(classifier, data, { metrics }),
+      byHand(probabilities, ratings, weights),
+    );
+    const input = { values: labels.map((_, k) => k % 3), columns: 1, targets: ratings, weights };
+    const rows = ff.rows(input);
+    const byRows = ff.train(rows, fm);
+    const predicted = byRows.predictRows(rows);
+    expectClose(ff.evaluate(byRows, rows, { metrics }), byHand(predicted, ratings, weights));
+  });
+
+  test("count, for models of ratings, which half of the range a prediction lies in", () => {
+    const values = [5, 1, 4, 2, 5, 1, 3, 3];
+    const data = ff.dataset({ ...pairs, ratings: values });
+    const rated = ff.train(data, { model: "mf", factors: 2, epochs: 5 });
+    const predicted = rated.predict(pairs.users, pairs.items);
+    const right = values.filter((r, k) => r >= 3 === at(predicted, k) >= 3).length;
+    expect(ff.evaluate(rated, data, { metrics: ["accuracy"] })).toEqual({ accuracy: right / 8 });
+  });
+
+  test("of a logistic factorization take the range for 0 to 1", () => {
+    const values = [5, 1, 4, 2, 5, 1, 3, 2];
+    const data = ff.dataset({ ...pairs, ratings: values });
+    const logistic = ff.train(data, { model: "mf", loss: "logistic", factors: 2, epochs: 5 });
+    const [low, high] = logistic.valueRange;
+    const share = (r: number) => (r - low) / (high - low);
+    const loss = [...logistic.predict(pairs.users, pairs.items)].reduce((sum, prediction, k) => {
+      const [p, y] = [share(prediction), share(at(values, k))];
+      return sum - (y * Math.log(p) + (1 - y) * Math.log(1 - p)) / 8;
+    }, 0);
+    expectClose(ff.evaluate(logistic, data, { metrics: ["log-loss"] }), { "log-loss": loss });
+  });
+
+  test("are refused where there are no probabilities", async () => {
+    const data = ff.dataset({ ...pairs, ratings: labels });
+    const rows = ff.rows({ values: labels, columns: 1, targets: labels });
+    const cases: [Model, Dataset | Rows][] = [
+      [ff.train(data, { model: "mf", epochs: 1 }), data],
+      [ff.train(data, { model: "fm", epochs: 1 }), data],
+      [ff.train(rows, { model: "fm", epochs: 1 }), rows],
+      [ff.train(data, { model: "svd", factors: 1 }), data],
+      [ff.train(data, { model: "popularity" }), data],
+    ];
+    for (const [of, test] of cases) {
+      const call = () => ff.evaluate(of, test, { metrics: ["log-loss"] });
+      await expectFailure(call, ArgumentError, "INVALID_ARGUMENT", "metrics");
+    }
   });
 });
 

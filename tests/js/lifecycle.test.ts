@@ -10,6 +10,7 @@ import {
   type Model,
 } from "featherfm";
 import { describe, expect, test } from "vitest";
+import { planted } from "./fm-support.js";
 import { expectFailure, sample, thrown } from "./support.js";
 
 const lists = sample();
@@ -103,6 +104,8 @@ const engineCalls = (ff: Engine, data: Dataset, model: Model): [string, () => un
   ["evaluate", () => ff.evaluate(model, data)],
   ["evaluate a ranking", () => ff.evaluate(model, data, { metrics: ["auc"] })],
   ["loadModel", () => ff.loadModel(new Uint8Array(8))],
+  ["rows", () => ff.rows({ values: [1], columns: 1 })],
+  ["readLibsvm", () => ff.readLibsvm("1 1:2")],
 ];
 const datasetCalls = (data: Dataset): [string, () => unknown][] => [
   ["userIds", () => data.userIds()],
@@ -124,6 +127,10 @@ const modelCalls = (model: Model): [string, () => unknown][] => [
   ["similarItems", () => model.similarItems(100)],
   ["similarUsers", () => model.similarUsers("u1")],
   ["foldInUser", () => model.foldInUser([])],
+  ["foldInItem", () => model.foldInItem({})],
+  ["predictRows", () => model.predictRows(undefined as never)],
+  ["fields", () => model.fields()],
+  ["parameters", () => model.parameters()],
   ["singularValues", () => model.singularValues()],
   ["save", () => model.save()],
 ];
@@ -156,6 +163,28 @@ describe("closing", () => {
     expect(other.recommend("u1")).toHaveLength(10);
     expect(model.summary.bestEpoch).toBe(2); // plain values stay
     ff.close();
+  });
+
+  test("a factorization machine ends its guests, and an engine its rows", async () => {
+    const ff = await load();
+    const model = ff.train(ff.dataset(planted()), { model: "fm", factors: 2, epochs: 1 });
+    const item = model.foldInItem({ kind: "red" });
+    const guest = model.foldInUser([], { features: { group: "red" } });
+    model.close();
+    await expectClosed([
+      ...modelCalls(model),
+      ["an item's similarItems", () => item.similarItems()],
+      ["an item's topUsers", () => item.topUsers()],
+      ["an item's predict", () => item.predict(["u1"])],
+      ["a guest's recommend", () => guest.recommend({ context: { time: "evening" } })],
+    ]);
+    const rows = ff.rows({ values: [1, 2], columns: 1, targets: [1, 2] });
+    ff.close();
+    await expectClosed([
+      ["content", () => rows.content()],
+      ["toLibsvm", () => rows.toLibsvm()],
+    ]);
+    rows.close();
   });
 
   test("an engine ends everything it made", async () => {
@@ -250,6 +279,63 @@ describe("memory", () => {
     for (let k = 0; k < 3; k++) cycle();
     const before = ff.memoryBytes();
     for (let k = 0; k < 15; k++) cycle();
+    expect(ff.memoryBytes()).toBe(before);
+    ff.close();
+  });
+
+  test("does not grow over factorization machines, whether trained, cancelled or refused", async () => {
+    const ff = await load();
+    const big = planted({ users: 120, items: 80 });
+    const width = 50;
+    const dense = new Float32Array(2000 * width).map((_, k) => (k * 37) % 11);
+    const targets = new Float32Array(2000).map((_, k) => k % 5);
+    const fm = { model: "fm", factors: 16, epochs: 2 } as const;
+    const cycle = async () => {
+      const data = ff.dataset(big);
+      const { train, test } = ff.split(data, { by: "random" });
+      const rows = ff.rows({ values: dense, columns: width, targets });
+      const parts = ff.split(rows, { by: "random" });
+      const models = [
+        ff.train(train, { ...fm, derived: ["user-items", "item-users", "day"], validation: test }),
+        ff.train(train, { ...fm, solver: "sgda", validation: test }),
+        ff.train(train, { ...fm, solver: "adam" }),
+        ff.train(parts.train, { ...fm, solver: "ftrl", validation: parts.test }),
+      ] as const;
+      ff.evaluate(models[0], test, { metrics: ["rmse", "ndcg@10"], train });
+      ff.evaluate(models[3], parts.test);
+      models[3].predictRows(rows);
+      const loaded = ff.loadModel(models[0].save());
+      const continued = ff.fitPartial(loaded, test, { epochs: 1 });
+      loaded.foldInUser([{ item: 100, rating: 3 }], { features: { group: "red" } }).recommend();
+      loaded.foldInItem({ kind: "red" }).topUsers();
+      const text = await ff.readLibsvm("1 1:2 3:4\n2 2:3\n");
+      // What fails, and what is cancelled in the middle of a run.
+      const controller = new AbortController();
+      const { signal } = controller;
+      const onEpoch = () => {
+        controller.abort();
+      };
+      for (const call of [
+        () => ff.trainAsync(train, { ...fm, epochs: 100_000, signal, onEpoch }),
+        () => ff.train(train, { ...fm, solver: "sgd", learningRate: 1e9 }),
+        () => ff.train(parts.train, { ...fm, solver: "sgd", learningRate: 1e9 }),
+        () => ff.train(train, { ...fm, regularization: { fields: { nothing: 1 } } }),
+        () => ff.train(train, { ...fm, task: "classification" }),
+        () => ff.rows({ values: dense, columns: width, targets: [1] }),
+        () => ff.rows({ values: dense, indices: dense.map(() => 0), offsets: [0, dense.length], columns: 1 }), // prettier-ignore
+        () => ff.dataset({ ...big, userFeatures: { u1: { group: {} as string } } }),
+        () => ff.loadModel(models[0].save().subarray(0, 5000)),
+        () => ff.readLibsvm("1 1:2\nx"),
+        () => loaded.foldInUser([{ item: 100, rating: 1e39 }], { features: { group: "red" } }),
+      ]) {
+        await thrown(call);
+      }
+      const objects = [data, train, test, rows, parts.train, parts.test, loaded, continued, text];
+      for (const object of [...objects, ...models]) object.close();
+    };
+    for (let k = 0; k < 3; k++) await cycle();
+    const before = ff.memoryBytes();
+    for (let k = 0; k < 8; k++) await cycle();
     expect(ff.memoryBytes()).toBe(before);
     ff.close();
   });

@@ -1,13 +1,15 @@
 import { load, type Dataset, type Engine, type Model, type TrainOptions } from "featherfm";
 import { FeatherClient } from "featherfm/client";
 import { beforeAll, describe, expect, test } from "vitest";
-import { movieLensFolder, readMovieLens } from "./movielens.js";
+import { movieLensFolder, readMovieLens, readMovieLensFeatures } from "./movielens.js";
 import { at, fingerprint, ids } from "./support.js";
 
 describe.skipIf(movieLensFolder === null)("on MovieLens 100K", () => {
   let ff: Engine;
   let u1: { train: Dataset; test: Dataset };
   let all: Dataset;
+  /** As u1, with what is known of people and films. */
+  let described: { train: Dataset; test: Dataset };
 
   beforeAll(async () => {
     ff = await load();
@@ -18,7 +20,11 @@ describe.skipIf(movieLensFolder === null)("on MovieLens 100K", () => {
       ratings: Uint8Array.from(ratings),
       timestamps,
     });
-    u1 = ff.split(all, { by: "rows", testRows: Array.from({ length: 20_000 }, (_, k) => k) });
+    const testRows = Array.from({ length: 20_000 }, (_, k) => k);
+    u1 = ff.split(all, { by: "rows", testRows });
+    const input = { users: users.map(String), items, ratings, timestamps };
+    const whole = ff.dataset({ ...input, ...readMovieLensFeatures() });
+    described = ff.split(whole, { by: "rows", testRows });
   });
 
   const rmse = (options: TrainOptions) => ff.evaluate(ff.train(u1.train, options), u1.test).rmse;
@@ -42,6 +48,37 @@ describe.skipIf(movieLensFolder === null)("on MovieLens 100K", () => {
     const error = rmse(options);
     expect(error).toBeLessThan(limit);
     expect(error).toBeGreaterThan(0.88); // better than any published result would be a fault
+  });
+
+  test.each<[string, number, TrainOptions]>([
+    ["factorization machines of ids by ALS", 0.93, { model: "fm", fields: [] }],
+    ["factorization machines of ids by SGD", 0.93, { model: "fm", fields: [], solver: "sgd" }],
+    ["what is known of people and films, by ALS", 0.93, { model: "fm" }],
+    ["the same by SGD", 0.95, { model: "fm", solver: "sgd" }],
+    ["the days of the ratings", 0.95, { model: "fm", fields: [], derived: ["day"] }],
+  ])("with %s the RMSE on u1 stays below %d", (_, limit, options) => {
+    const error = ff.evaluate(ff.train(described.train, options), described.test).rmse;
+    expect(error).toBeLessThan(limit);
+    expect(error).toBeGreaterThan(0.88);
+  });
+
+  test("people and films nobody rated yet are predicted better by what is known of them", () => {
+    const { users, items, ratings } = readMovieLens();
+    const features = readMovieLensFeatures();
+    // Every fifth film is new: all its ratings are held out.
+    const isNew = items.map((item) => item % 5 === 0);
+    const part = (wanted: boolean, more: object) => {
+      const kept = users.map((_, k) => k).filter((k) => isNew[k] === wanted);
+      return ff.dataset({
+        users: kept.map((k) => String(at(users, k))),
+        items: kept.map((k) => at(items, k)),
+        ratings: kept.map((k) => at(ratings, k)),
+        ...more,
+      });
+    };
+    const rmseWith = (more: object) =>
+      ff.evaluate(ff.train(part(false, more), { model: "fm", factors: 8 }), part(true, more)).rmse;
+    expect(rmseWith(features)).toBeLessThan(rmseWith({}) - 0.005);
   });
 
   test("a better model orders better: popularity beats nothing, factors beat biases", () => {

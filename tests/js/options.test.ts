@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Core } from "../../dist/core.js";
 import factory from "../../dist/glue/featherfm.inline.js";
 import { optionTables, resolveModelOptions } from "../../dist/options.js";
+import { fmCoreOptions } from "../../dist/training.js";
 import { at, sample, thrown } from "./support.js";
 
 const ff = await load();
@@ -15,7 +16,7 @@ const users = [...new Set(lists.users)];
 const items = [...new Set(lists.items)];
 const interactions = core.run((module) =>
   module.makeInteractions(
-    { users: users.length, items: items.length, duplicates: "error" },
+    { users: users.length, items: items.length, duplicates: "error", hasContext: false },
     Uint32Array.from(lists.users, (user) => users.indexOf(user)),
     Uint32Array.from(lists.items, (item) => items.indexOf(item)),
     Float32Array.from(lists.ratings),
@@ -27,8 +28,9 @@ const interactions = core.run((module) =>
 const tables = Object.entries(optionTables)
   .filter(([where]) => where !== "popularity")
   .map(([where, table]) => {
-    const [model, optimizer] = where.split("/") as [string, string?];
-    const selectors = { model, ...(optimizer !== undefined && { optimizer }) };
+    const [model, algorithm] = where.split("/") as [string, string?];
+    const selector = model === "fm" ? "solver" : "optimizer";
+    const selectors = { model, ...(algorithm !== undefined && { [selector]: algorithm }) };
     return {
       where,
       selectors,
@@ -44,7 +46,18 @@ const tables = Object.entries(optionTables)
 function coreAccepts(options: object): boolean {
   try {
     core.run((module) => {
-      module.makeTrainer({ patience: 0, ...options }, "{}", interactions, null, null).delete();
+      const given = { patience: 0, ...options } as { model?: unknown; solver?: unknown };
+      const fm = given.model === "fm";
+      module
+        .makeTrainer(
+          fm ? fmCoreOptions(given, false) : given,
+          "{}",
+          interactions,
+          given.solver === "sgda" ? interactions : null,
+          null,
+          fm ? { features: [], validationFeatures: [], encoders: "[]" } : null,
+        )
+        .delete();
     });
     return true;
   } catch (error) {
@@ -120,6 +133,13 @@ const otherValues = [
   [0, Infinity],
 ];
 
+// These say which table it is.
+const selecting = ["optimizer", "solver"];
+// These are names, for which numbers are nothing but wrong.
+const words = ["loss", "fill", "task", "timestampUnit", "fields", "derived"];
+// These the package turns into something else for the core: columns, flags, units.
+const facadeAlone = ["timestampUnit", "fields", "derived"];
+
 describe.each(tables)("the options of $where", ({ selectors, table, defaults }) => {
   test("have defaults that both sides accept", () => {
     for (const [name, { default: value, parse }] of Object.entries(table)) {
@@ -141,23 +161,27 @@ describe.each(tables)("the options of $where", ({ selectors, table, defaults }) 
         ? [(value) => ({ ...defaults, [name]: value })]
         : parts.map((part) => (value) => ({
             ...defaults,
-            [name]: { ...(whole as object), [part]: value },
+            [name]: {
+              ...(whole as object),
+              [part]: part === "fields" ? { user: { linear: value, factors: 1 } } : value,
+            },
           }));
     let [accepted, refused] = [0, 0];
     for (const variant of variants) {
       for (const value of [...numbers, ...otherValues]) {
-        // These say which table it is, or are how "all of them" is written.
-        if (name === "optimizer") continue;
+        if (selecting.includes(name)) continue;
         const options = variant(value);
         const facade = facadeAccepts(options);
         // Finite numbers that float32 does not hold are the core's to refuse.
         if (value === 1e300 && !coreAccepts(options)) continue;
-        expect(coreAccepts(options), `${name}: ${JSON.stringify(value)}`).toBe(facade);
+        if (!facadeAlone.includes(name)) {
+          expect(coreAccepts(options), `${name}: ${JSON.stringify(value)}`).toBe(facade);
+        }
         if (facade) accepted++;
         else refused++;
       }
     }
-    if (name !== "optimizer" && name !== "loss" && name !== "fill") {
+    if (!selecting.includes(name) && !words.includes(name)) {
       expect(accepted).toBeGreaterThan(0);
       expect(refused).toBeGreaterThan(0);
     }
@@ -234,8 +258,9 @@ describe("an option for several parts", () => {
 });
 
 test("the defaults train every model", () => {
-  for (const { selectors } of tables) {
-    const model = ff.train(data, selectors as never);
+  for (const { where, selectors } of tables) {
+    const controls = where === "fm/sgda" ? { validation: data } : {};
+    const model = ff.train(data, { ...selectors, ...controls } as never);
     expect(model.predict(lists.users, lists.items).every(Number.isFinite)).toBe(true);
     expect(model.options).toEqual(at([resolveModelOptions(selectors)], 0));
   }

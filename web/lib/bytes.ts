@@ -13,7 +13,7 @@ export function checkBytes(bytes: unknown): Uint8Array {
 }
 
 /** A buffer that was transferred away: nothing but its refusal of a view tells, before ES2024. */
-function isDetached(buffer: ArrayBuffer): boolean {
+export function isDetached(buffer: ArrayBuffer): boolean {
   try {
     new Uint8Array(buffer);
     return false;

@@ -3,7 +3,7 @@ import type { Core, CoreFeature, CoreInteractions } from "./core.js";
 import { checkOwned, Owned } from "./core.js";
 import { ArgumentError, show } from "./errors.js";
 import { type Encoder, type Field, makeField } from "./features.js";
-import { checkId, IdMap, isTypedArray } from "./ids.js";
+import { IdMap, isTypedArray } from "./ids.js";
 import {
   checkChoice,
   checkFinite,
@@ -11,6 +11,7 @@ import {
   checkInteger,
   checkNoExtraKeys,
   checkObject,
+  ownValue,
   valueOf,
 } from "./options.js";
 import type {
@@ -95,8 +96,16 @@ function readTable(
     ids.add(id);
   };
   if (table instanceof Map) {
-    for (const [id, value] of table as Map<unknown, unknown>)
-      take(checkId(id, `a key of ${argument}`), value);
+    for (const [id, value] of table as Map<unknown, unknown>) {
+      if (typeof id !== "string" && !Number.isFinite(id)) {
+        throw new ArgumentError(
+          "INVALID_ARGUMENT",
+          `the keys of ${argument} must be strings and finite numbers; got ${show(id)}`,
+          argument,
+        );
+      }
+      take(id as Id, value);
+    }
   } else {
     for (const [key, value] of Object.entries(checkGiven(table, argument))) {
       // Keys of an object are strings; an id that is a number is meant where there is one.
@@ -124,7 +133,7 @@ function readFields(input: DatasetInput, users: IdMap, items: IdMap, count: numb
         argument,
       );
     }
-    fields.push(makeField(name, side, values, options[name], argument, place));
+    fields.push(makeField(name, side, values, ownValue(options, name), argument, place));
   };
   for (const [side, argument, ids] of [
     ["user", "userFeatures", users],
@@ -133,7 +142,7 @@ function readFields(input: DatasetInput, users: IdMap, items: IdMap, count: numb
     if (input[argument] === undefined) continue;
     const { names, records } = readTable(input[argument], argument, ids);
     for (const name of names) {
-      const values = ids.ids.map((id) => records.get(id)?.[name]);
+      const values = ids.ids.map((id) => ownValue(records.get(id) ?? {}, name));
       add(name, side, values, argument, (row) => `${argument}[${show(ids.at(row))}].${name}`);
     }
   }
@@ -253,11 +262,15 @@ export class CoreDataset implements Dataset {
     return new CoreDataset(core, handle, userMap, itemMap, { fields, inMilliseconds });
   }
 
-  /** The features in the columns of these encoders, users and items counted by these maps. */
+  /**
+   * The features in the columns of these encoders, users and items counted by these maps. `argument` is what the caller
+   * calls this dataset.
+   */
   featuresFor(
     encoders: readonly Encoder[],
     users: IdMap,
     items: IdMap,
+    argument: string,
     onUnseen?: (category: UnseenCategory) => void,
   ): CoreFeature[] {
     const rowsOf = (own: IdMap, others: IdMap) =>
@@ -272,7 +285,10 @@ export class CoreDataset implements Dataset {
       const own = this.knowledge.fields.find(
         (field) => field.encoder.name === name && field.encoder.side === side,
       );
-      if (own !== undefined) return encoder.encode(own.column, rows[side], onUnseen);
+      if (own !== undefined) {
+        if (!encoder.fits(own.column)) throw otherKind(own, encoder, argument);
+        return encoder.encode(own.column, rows[side], onUnseen);
+      }
       // Nothing is known here of this field.
       return {
         name,
@@ -356,6 +372,22 @@ export class CoreDataset implements Dataset {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Numbers where the model knows categories, or the other way round, would silently count as unknown. */
+function otherKind(
+  { column }: Field,
+  { name, encoding }: Encoder,
+  argument: string,
+): ArgumentError {
+  const type = encoding.type === "buckets" ? "number" : encoding.type;
+  const got = column.kind === "number" ? "numbers" : "categories";
+  return new ArgumentError(
+    "INVALID_ARGUMENT",
+    `${argument} has ${got} in the field ${show(name)}, and the model learned it as a ${type}; ` +
+      `make the dataset with fields: { ${show(name)}: { type: "${type}" } }`,
+    argument,
+  );
 }
 
 const splitOptionNames = {

@@ -85,7 +85,7 @@ export function evaluate<M extends Metric>(
           core.evaluateRatings(
             counted.handle,
             model.family === "fm"
-              ? test.featuresFor(model.encoders, ...maps, model.reporter())
+              ? test.featuresFor(model.encoders, ...maps, "test", model.reporter())
               : null,
           ),
         ),

@@ -11,6 +11,7 @@ import {
   checkGiven,
   checkInteger,
   checkNoExtraKeys,
+  ownValue,
   valueOf,
 } from "./options.js";
 import type { FeatureRecord, FieldOptions, FieldSide, Id, UnseenCategory } from "./types.js";
@@ -88,7 +89,8 @@ function readCategories(
       else {
         const list = Array.isArray(value) || isTypedArray(value) ? value : [value];
         // Each once, however often it was named.
-        codes.push(...new Set(Array.from(list as ArrayLike<unknown>, (one) => category(one, r))));
+        const named = new Set(Array.from(list as ArrayLike<unknown>, (one) => category(one, r)));
+        for (const code of named) codes.push(code);
       }
     }
     offsets[r + 1] = codes.length;
@@ -137,9 +139,24 @@ function quantiles(values: readonly number[], count: number): number[] {
   return [...new Set(edges)].filter((edge) => edge > (sorted[0] as number));
 }
 
+/** The number of edges that are not above the value. */
+function bucketOf(value: number, edges: readonly number[]): number {
+  let [low, high] = [0, edges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((edges[middle] as number) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function checkBoundaries(buckets: readonly unknown[], where: string): number[] {
   let last = -Infinity;
-  return buckets.map((value, k) => (last = checkFinite(value, `${where}[${k}]`, { above: last })));
+  // Array.from, unlike map, does not pass over holes.
+  return Array.from(
+    buckets,
+    (value, k) => (last = checkFinite(value, `${where}[${k}]`, { above: last })),
+  );
 }
 
 function learn(column: Column, checked: ReturnType<typeof checkFieldOptions>): Encoding {
@@ -235,9 +252,9 @@ export class Encoder {
         if (Number.isNaN(value)) return;
         if (encoding.type === "number") {
           indices.push(0);
-          values.push((value - encoding.mean) / encoding.deviation);
+          values.push(scaled(value, encoding));
         } else if (encoding.type === "buckets") {
-          indices.push(encoding.boundaries.filter((edge) => edge <= value).length);
+          indices.push(bucketOf(value, encoding.boundaries));
           values.push(1);
         }
       };
@@ -265,6 +282,13 @@ export class Encoder {
     };
   }
 
+  /** Whether the values are of the kind that was learned from: numbers, or categories. */
+  fits(column: Column): boolean {
+    const numeric = !("categories" in this.encoding);
+    if (column.kind === "number") return numeric || column.values.every(Number.isNaN);
+    return !numeric || column.codes.length === 0;
+  }
+
   /** The same with the categories of further data behind its own. */
   extendedBy(other: Encoder): Encoder {
     const { encoding } = this;
@@ -284,7 +308,7 @@ export class Encoder {
     try {
       const given = checkGiven(value, "features");
       const name = given["name"];
-      if (typeof name !== "string") throw new TypeError("a field without a name");
+      checkFieldName(name, "name");
       const side = checkChoice(given["side"], "side", sides);
       return new Encoder(name, side, encodingFrom(given));
     } catch {
@@ -320,6 +344,25 @@ function encodingFrom(given: Record<string, unknown>): Encoding {
   };
 }
 
+/** Refuses names that a field of the caller's cannot have. */
+export function checkFieldName(name: unknown, argument: string): asserts name is string {
+  // Text with half a surrogate pair does not come back from the core as it was.
+  if (typeof name !== "string" || name === "" || /\p{Surrogate}/u.test(name)) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `a field needs a name of well-formed text; got ${show(name)}`,
+      argument,
+    );
+  }
+  if ((ownFields as readonly string[]).includes(name)) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `"${name}" is the name of a field that models make themselves; give yours another name`,
+      argument,
+    );
+  }
+}
+
 /** One field of a dataset: its values, and the encoder that was learned from them. */
 export interface Field {
   readonly encoder: Encoder;
@@ -335,20 +378,33 @@ export function makeField(
   argument: string,
   place: Place,
 ): Field {
-  if ((ownFields as readonly string[]).includes(name)) {
-    throw new ArgumentError(
-      "INVALID_ARGUMENT",
-      `"${name}" is the name of a field that models make themselves; give yours another name`,
-      argument,
-    );
-  }
+  checkFieldName(name, argument);
   const checked = checkFieldOptions(options, name, typeOf(values));
   const column =
     checked.type === "number"
       ? readNumbers(values, argument, place)
       : readCategories(values, checked.type === "set", argument, place);
-  return { column, encoder: new Encoder(name, side, learn(column, checked)) };
+  const encoding = learn(column, checked);
+  checkScaled(column, encoding, argument, place);
+  return { column, encoder: new Encoder(name, side, encoding) };
 }
+
+/** Refuses numbers that are too large, once scaled, for the 32 bits that the core computes with. */
+function checkScaled(column: Column, encoding: Encoding, argument: string, place: Place): void {
+  if (column.kind !== "number" || encoding.type !== "number") return;
+  const row = column.values.findIndex(
+    (value) => !Number.isNaN(value) && !Number.isFinite(Math.fround(scaled(value, encoding))),
+  );
+  if (row < 0) return;
+  throw new ArgumentError(
+    "NOT_FINITE",
+    `${place(row)} must be finite in 32 bits; got ${column.values[row]}`,
+    argument,
+  );
+}
+
+const scaled = (value: number, { mean, deviation }: { mean: number; deviation: number }): number =>
+  (value - mean) / deviation;
 
 /** One record of values in the columns of these encoders. Missing and unseen values contribute nothing. */
 export function encodeRecord(
@@ -366,7 +422,7 @@ export function encodeRecord(
     argument,
   );
   return own.flatMap((encoder) => {
-    const value = given[encoder.name];
+    const value = ownValue(given, encoder.name);
     if (isMissing(value)) return [];
     const place = () => `${argument}.${encoder.name}`;
     const column = readAs(encoder, [value], place(), place);
@@ -399,7 +455,7 @@ export function encodeContexts(
     "context",
   );
   return own.flatMap((encoder) => {
-    const value = given[encoder.name];
+    const value = ownValue(given, encoder.name);
     if (isMissing(value)) return [];
     const values = lists.some(([name]) => name === encoder.name)
       ? (value as ArrayLike<unknown>)
@@ -422,7 +478,10 @@ function readAs(
   argument: string,
   place: Place,
 ): Column {
-  return "categories" in encoding
-    ? readCategories(values, encoding.type === "set", argument, place)
-    : readNumbers(values, argument, place);
+  if ("categories" in encoding) {
+    return readCategories(values, encoding.type === "set", argument, place);
+  }
+  const column = readNumbers(values, argument, place);
+  checkScaled(column, encoding, argument, place);
+  return column;
 }

@@ -3,6 +3,7 @@
  * piece, so that a file need not fit into one string.
  */
 import { ArgumentError, show } from "./errors.js";
+import { isDetached } from "./bytes.js";
 import { checkGiven, checkChoice, checkInteger, checkNoExtraKeys, valueOf } from "./options.js";
 import type { LibsvmOptions, TextSource } from "./types.js";
 
@@ -133,10 +134,10 @@ class Parser {
   }
 
   #number(text: string, what: string): number {
-    const value = numberPattern.test(text) ? Number(text) : NaN;
+    const isNumber = numberPattern.test(text);
     // Values are kept in 32 bits.
-    if (Number.isFinite(Math.fround(value))) return value;
-    if (/^[+-]?(nan|inf(inity)?)$/i.test(text) || Number.isFinite(value)) {
+    if (isNumber && Number.isFinite(Math.fround(Number(text)))) return Number(text);
+    if (isNumber || /^[+-]?(nan|inf(inity)?)$/i.test(text)) {
       this.#fail("NOT_FINITE", `${what} must be finite in 32 bits; got ${show(text)}`);
     }
     return this.#fail("INVALID_ARGUMENT", `${what} must be a number; got ${show(text)}`);
@@ -183,16 +184,16 @@ export function checkTextSource(source: unknown): asserts source is TextSource {
   const known =
     typeof source === "string" ||
     source instanceof Uint8Array ||
-    source instanceof ArrayBuffer ||
+    (source instanceof ArrayBuffer && !isDetached(source)) ||
     source instanceof Blob ||
     (typeof ReadableStream !== "undefined" && source instanceof ReadableStream) ||
     isAsyncIterable(source);
-  if (known) return;
-  throw new ArgumentError(
-    "INVALID_ARGUMENT",
-    `source must be text, bytes, a Blob, or a stream of them; got ${show(source)}`,
-    "source",
-  );
+  const locked = known && "locked" in Object(source) && (source as ReadableStream).locked;
+  if (known && !locked) return;
+  const why = locked
+    ? "source is a stream that is read by somebody else already"
+    : `source must be text, bytes, a Blob, or a stream of them; got ${show(source)}`;
+  throw new ArgumentError("INVALID_ARGUMENT", why, "source");
 }
 
 export function checkLibsvmOptions(options: unknown): {
@@ -228,6 +229,7 @@ export async function parseLibsvm(source: unknown, options: unknown): Promise<Pa
 
 /** The shortest digits that give the same 32-bit number back. */
 function digits(value: number): string {
+  if (Object.is(value, -0)) return "-0";
   for (let precision = 6; precision < 9; precision++) {
     const text = Number(value.toPrecision(precision));
     if (Math.fround(text) === value) return String(text);

@@ -205,7 +205,7 @@ export class TrainedModel implements Model {
     if (this.family === "fm") return;
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `a model of the family "${this.family}" knows no features; train one with model: "fm"`,
+      `a model of the family "${this.family}" takes no ${argument}; train one with model: "fm"`,
       argument,
     );
   }
@@ -321,6 +321,7 @@ export class TrainedModel implements Model {
 
   predictRows(rows: Rows, options?: ClipOptions): Float32Array {
     this.owned.requireOpen();
+    this.#requireMachine("rows");
     const clip = checkClip(options);
     const { handle } = checkRowSet(rows, "rows", this.owned.core).owned;
     return this.owned.run((model) => model.predictRows(handle, clip));
@@ -498,10 +499,11 @@ function readEncoders(text: string): Encoder[] {
 
 /** The encoders of a file must make columns of the fields that its model has. */
 function checkEncoders(handle: CoreModel): void {
-  const fields = handle.fields();
+  const fields = new Map(handle.fields().map((field) => [field.name, field]));
   for (const { name, side, columns } of readEncoders(handle.features)) {
-    const field = fields.find((one) => one.name === name && one.side === side);
-    if (field !== undefined && columns === field.columns) continue;
+    const field = fields.get(name);
+    fields.delete(name); // each once
+    if (field?.side === side && field.columns === columns) continue;
     throw new FileFormatError(
       "MALFORMED_FILE",
       `not a valid model file: its features do not fit the field ${show(name)}`,

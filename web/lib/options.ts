@@ -107,6 +107,10 @@ export const valueOf = (
   fallback: unknown,
 ): unknown => (options[name] === undefined ? fallback : options[name]);
 
+/** An entry whose name is the caller's own and may be that of a member of every object, such as "constructor". */
+export const ownValue = (object: object, name: string): unknown =>
+  Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
+
 /** Refuses names that mean nothing here: a typing mistake must not silently train with a default. */
 export function checkNoExtraKeys(given: object, allowed: readonly string[], where: string): void {
   for (const key of Object.keys(given)) {
@@ -278,12 +282,24 @@ const mfAdam = {
   beta2: finite(0.999, { min: 0, below: 1 }),
 };
 
-/** Residuals of the logistic loss live on [0, 1], not on the scale of the ratings: other steps, other penalties. */
-const logisticDefaults: Record<string, Readonly<Record<string, unknown>>> = {
-  sgd: { learningRate: 0.2, regularization: { user: 0.3, item: 0.3, bias: 0.025 } },
-  adagrad: { learningRate: 0.1, regularization: { user: 0.3, item: 0.3, bias: 0.025 } },
-  adam: { regularization: { user: 0.3, item: 0.3, bias: 0.025 } },
+/**
+ * Residuals of the logistic loss live on [0, 1], not on the scale of the ratings: other steps, other penalties. For the loss
+ * "logistic" of the model "mf" and the task "classification" of "fm".
+ */
+const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
+  "mf/sgd": { learningRate: 0.2, regularization: { user: 0.3, item: 0.3, bias: 0.025 } },
+  "mf/adagrad": { learningRate: 0.1, regularization: { user: 0.3, item: 0.3, bias: 0.025 } },
+  "mf/adam": { regularization: { user: 0.3, item: 0.3, bias: 0.025 } },
+  "fm/als": halvedPenalties(),
+  "fm/sgd": { learningRate: 0.2, ...halvedPenalties() },
+  "fm/adagrad": halvedPenalties(),
+  "fm/adam": halvedPenalties(),
+  "fm/ftrl": halvedPenalties(),
 };
+
+function halvedPenalties() {
+  return { regularization: { constant: 0, linear: 0.5, factors: 0.7, features: 5, fields: {} } };
+}
 
 const mfAls = {
   ...mfCommon,
@@ -317,23 +333,19 @@ const svd = {
 const popularity = {};
 
 const regularizationOfFields = (value: unknown, name: string) => {
-  const result: Record<string, { linear: number; factors: number }> = {};
-  for (const [field, given] of Object.entries(checkGiven(value, name))) {
+  const penalties = Object.entries(checkGiven(value, name)).map(([field, given]) => {
     const where = `${name}.${field}`;
     const check = (one: unknown, part: string) => checkFinite(one, part, { min: 0, max: 1e6 });
     if (typeof given === "number") {
       const both = check(given, where);
-      result[field] = { linear: both, factors: both };
-    } else {
-      const parts = checkGiven(given, where);
-      checkNoExtraKeys(parts, ["linear", "factors"], where);
-      result[field] = {
-        linear: check(parts["linear"], `${where}.linear`),
-        factors: check(parts["factors"], `${where}.factors`),
-      };
+      return [field, { linear: both, factors: both }] as const;
     }
-  }
-  return result;
+    const parts = checkGiven(given, where);
+    checkNoExtraKeys(parts, ["linear", "factors"], where);
+    const linear = check(parts["linear"], `${where}.linear`);
+    return [field, { linear, factors: check(parts["factors"], `${where}.factors`) }] as const;
+  });
+  return Object.fromEntries(penalties);
 };
 
 interface FmRegularization {
@@ -462,7 +474,7 @@ const fmAls = {
   /**
    * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
    * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
-   * @defaultValue linear 1, factors 1.4
+   * @defaultValue linear 1, factors 1.4; half of that for classification
    */
   regularization: fmRegularization(1, 1.4),
 };
@@ -477,7 +489,7 @@ const fmSgd = {
   /**
    * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
    * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
-   * @defaultValue linear 1, factors 1.4
+   * @defaultValue linear 1, factors 1.4; half of that for classification
    */
   regularization: fmRegularization(1, 1.4),
 };
@@ -492,7 +504,7 @@ const fmAdagrad = {
   /**
    * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
    * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
-   * @defaultValue linear 1, factors 1.4
+   * @defaultValue linear 1, factors 1.4; half of that for classification
    */
   regularization: fmRegularization(1, 1.4),
 };
@@ -509,7 +521,7 @@ const fmAdam = {
   /**
    * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
    * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
-   * @defaultValue linear 1, factors 1.4
+   * @defaultValue linear 1, factors 1.4; half of that for classification
    */
   regularization: fmRegularization(1, 1.4),
   /** Memory of the mean of the gradient, 0 to below 1. @defaultValue 0.9 */
@@ -535,7 +547,7 @@ const fmFtrl = {
   /**
    * L2 penalties: one number for weights and factors, or `{ constant, linear, factors, features, fields }`: `features` is the multiple
    * that fields other than "user" and "item" take (5), `fields` sets single ones: `{ genre: { linear: 1, factors: 2 } }`.
-   * @defaultValue linear 1, factors 1.4
+   * @defaultValue linear 1, factors 1.4; half of that for classification
    */
   regularization: fmRegularization(1, 1.4),
 };
@@ -697,8 +709,8 @@ export function resolveModelOptions(options: unknown): ResolvedOptions {
     optionTables[where as keyof typeof optionTables];
   checkNoExtraKeys(given, ["model", ...Object.keys(table), ...controlNames], where);
   const defaults =
-    model === "mf" && given["loss"] === "logistic"
-      ? (logisticDefaults[String(selected)] ?? {})
+    given["loss"] === "logistic" || given["task"] === "classification"
+      ? (labelDefaults[where] ?? {})
       : {};
   const resolved: Record<string, unknown> & { model: ModelOptions["model"] } = { model };
   for (const [name, option] of Object.entries(table)) {

@@ -3,6 +3,7 @@ import type { Core, CoreRows } from "./core.js";
 import { checkOwned, Owned } from "./core.js";
 import { resolveSplit, toNumbers, toWholeNumbers } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
+import { checkFieldName } from "./features.js";
 import { parseLibsvm, writeLibsvm } from "./libsvm.js";
 import { checkGiven, checkInteger, checkNoExtraKeys, checkObject, valueOf } from "./options.js";
 import type { NumberArray, Rows, RowsInput, Split, SplitOptions } from "./types.js";
@@ -29,6 +30,14 @@ function sparse(values: Float32Array, columns: number) {
 
 function readMatrix(input: RowsInput, columns: number) {
   const values = toNumbers(input.values, "values", Float32Array);
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new ArgumentError(
+      "NOT_FINITE",
+      `values[${bad}] must be finite in 32 bits; got ${values[bad]}`,
+      "values",
+    );
+  }
   if ((input.indices === undefined) !== (input.offsets === undefined)) {
     const missing = input.indices === undefined ? "indices" : "offsets";
     throw new ArgumentError(
@@ -64,14 +73,6 @@ function readMatrix(input: RowsInput, columns: number) {
       "values",
     );
   }
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    throw new ArgumentError(
-      "NOT_FINITE",
-      `values[${bad}] must be finite in 32 bits; got ${values[bad]}`,
-      "values",
-    );
-  }
   return sparse(values, columns);
 }
 
@@ -88,13 +89,7 @@ function readFields(fields: unknown, columns: number): { name: string; columns: 
     const given = checkGiven(entry, `fields[${k}]`);
     checkNoExtraKeys(given, ["name", "columns"], `fields[${k}]`);
     const name = given["name"];
-    if (typeof name !== "string" || name === "") {
-      throw new ArgumentError(
-        "INVALID_ARGUMENT",
-        `fields[${k}].name must be a string; got ${show(name)}`,
-        "fields",
-      );
-    }
+    checkFieldName(name, "fields");
     return { name, columns: checkInteger(given["columns"], `fields[${k}].columns`, { min: 0 }) };
   });
   const covered = list.reduce((sum, field) => sum + field.columns, 0);

@@ -180,7 +180,7 @@ function learnedRegularization(
 }
 
 /** Options of a factorization machine as the core takes them. */
-function fmCoreOptions(options: object, inMilliseconds: boolean): object {
+export function fmCoreOptions(options: object, inMilliseconds: boolean): object {
   const { derived, timestampUnit, regularization, ...rest } = options as {
     derived: readonly string[];
     timestampUnit: string;
@@ -238,8 +238,8 @@ function describe(
   items: IdMap,
 ): CoreDescription {
   return {
-    features: data.featuresFor(encoders, users, items),
-    validationFeatures: validation?.featuresFor(encoders, users, items) ?? null,
+    features: data.featuresFor(encoders, users, items, "data"),
+    validationFeatures: validation?.featuresFor(encoders, users, items, "validation") ?? null,
     encoders: JSON.stringify(encoders),
   };
 }

@@ -167,8 +167,11 @@ export class RemoteEngine {
 
   /** Takes interactions in. */
   async dataset(input: DatasetInput, options: TransferOptions = {}): Promise<RemoteDataset> {
-    const lists = Object.values(checkGiven(input, "input"));
-    const buffers = checkTransfer(options) ? buffersOf(lists) : [];
+    const { context, ...lists } = checkGiven(input, "input");
+    const all = [lists, context as Record<string, unknown>].flatMap((part) =>
+      Object.values({ ...part }),
+    );
+    const buffers = checkTransfer(options) ? buffersOf(all) : [];
     return this.#dataset(await this.#call(0, "dataset", [input], buffers));
   }
 
@@ -425,9 +428,8 @@ export class RemoteEngine {
   #model(reference: Reference): RemoteModel {
     const model = this.#object(reference, modelVerbs) as RemoteModel;
     const foldInUser: RemoteModel["foldInUser"] = async (ratings, options) => {
-      const placed = await this.#objectCall<GuestData>(model, "foldInUser", [ratings, options]);
-      // A copy: what the caller does to the list later must not change what is explained.
-      const data: GuestData = { ...placed, ratings: [...ratings], options };
+      // With ratings and options as they arrived there: what the caller does to them later must not change what is explained.
+      const data = await this.#objectCall<GuestData>(model, "foldInUser", [ratings, options]);
       return this.#guest(model, data, guestPrefix, guestVerbs) as RemoteFoldedUser;
     };
     const foldInItem: RemoteModel["foldInItem"] = async (features) => {

@@ -148,7 +148,7 @@ export class Host {
       if (verb === "foldInUser") {
         const [ratings, options] = args as Parameters<TrainedModel["foldInUser"]>;
         const { vector, bias, unseen } = model.foldInUser(ratings, options);
-        return { vector, bias, unseen };
+        return { vector, bias, unseen, ratings, options } satisfies GuestData;
       }
       if (verb === "foldInItem") {
         const { vector, bias, unseen } = model.foldInItem(args[0] as never);

@@ -4,7 +4,6 @@
  */
 import type {
   Dataset,
-  FeatureRecord,
   FoldedItem,
   FoldedUser,
   FoldInOptions,
@@ -79,5 +78,4 @@ export interface GuestItemData {
   vector: Float32Array;
   bias: number;
   unseen: readonly UnseenCategory[];
-  features: FeatureRecord;
 }
