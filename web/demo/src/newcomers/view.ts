@@ -82,7 +82,7 @@ export function mountNewcomers(app: App, trainMachine: () => Promise<void>): voi
     const offers = await somebody.recommend({ n: listed, candidates });
     const plain = await nobody.predict(offers.map(({ item }) => item));
     if (!isCurrent()) return;
-    byId("viewer-note").textContent = `${predictionName[predicts]}, without a single rating`;
+    byId("viewer-note").textContent = predictionName[predicts];
     replace(
       byId("viewer-films"),
       ...offers.map(({ item, score }, k) => {
@@ -93,7 +93,7 @@ export function mountNewcomers(app: App, trainMachine: () => Promise<void>): voi
         return filmRow({
           film: films.get(item),
           side: predicted(score, predicts, scale),
-          more: [`${amount} ${more < 0 ? "less" : "more"} than for somebody unknown`],
+          more: [`${amount} ${more < 0 ? "less" : "more"} than for anybody`],
         });
       }),
     );

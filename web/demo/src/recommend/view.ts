@@ -112,7 +112,7 @@ export function mountRecommend(app: App): RecommendView {
     const known = offers.filter(({ item }) => heldOut.has(item)).length;
     const predicts = trained?.predicts ?? "rating";
     byId("recommended-note").textContent =
-      predictionName[predicts] + (known > 0 ? `; ${known} of them held out and marked` : "");
+      predictionName[predicts] + (known > 0 ? `; ${known} of them held out` : "");
     replace(
       byId("recommended"),
       ...offers.map(({ item, score }) => {

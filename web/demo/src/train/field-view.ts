@@ -191,7 +191,11 @@ function withoutCell(
     {},
     meter(
       Math.abs(more) / largest,
-      `${error.toFixed(4)} (${sign}${Math.abs(more).toFixed(4)})`,
+      [
+        error.toFixed(4),
+        " ",
+        h("span", { class: "difference" }, `${sign}${Math.abs(more).toFixed(4)}`),
+      ],
       more < 0 ? "better" : "worse",
     ),
   );

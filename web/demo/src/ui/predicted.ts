@@ -9,12 +9,12 @@ export function predicted(score: number, predicts: Prediction, scale: Scale): HT
   if (predicts === "rating")
     return starRow(toStars(score, scale), score.toFixed(1), `predicted ${score.toFixed(1)}`);
   const row = meter(score, `${(100 * score).toFixed(0)} %`);
-  row.append(h("span", { class: "unseen" }, " likely to like it"));
+  row.append(h("span", { class: "unseen" }, " chance of liking it"));
   return row;
 }
 
 /** What `predicted` shows, in a heading. */
 export const predictionName: Record<Prediction, string> = {
   rating: "Predicted stars",
-  liking: "How likely they like it: 4 stars or more",
+  liking: "Chance of 4 stars or more",
 };

@@ -248,7 +248,7 @@ export async function mountYou(app: App): Promise<YouView> {
     // Stars can be given faster than answers come back: only the last question is answered.
     if (mine !== request || app.session.value !== session) return;
     show(
-      `From ${list([...(here.length > 0 ? [plural(here.length, "rating")] : []), ...said])}, in ${elapsed.toFixed(elapsed < 10 ? 1 : 0)} ms, without training`,
+      basis(here.length, said.length > 0, elapsed),
       ...offers.map(({ item, score }, k) => {
         const causes = (reasons[k]?.contributions ?? [])
           .filter(({ contribution }) => contribution > 0)
@@ -265,7 +265,12 @@ export async function mountYou(app: App): Promise<YouView> {
   }
 }
 
-/** "3 ratings, age and occupation". */
-function list(words: string[]): string {
-  return new Intl.ListFormat("en").format(words);
+/** Where the recommendations come from, in a line. */
+function basis(ratings: number, said: boolean, elapsed: number): string {
+  const from = [
+    ...(ratings > 0 ? [plural(ratings, "rating")] : []),
+    ...(said ? ["what you said"] : []),
+  ];
+  const time = `${elapsed.toFixed(elapsed < 10 ? 1 : 0)} ms`;
+  return `From ${from.join(" and ")}, in ${time}${said ? "" : ", without training"}`;
 }
