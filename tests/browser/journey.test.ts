@@ -1,29 +1,18 @@
 /** A visitor's way through the page with MovieLens 100K: data, training, recommendations, own ratings, model file. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { browsers, launchBrowser, type Launched } from "./support/browsers.js";
-import { buildPage, movieLens, servePreview, type Site } from "./support/site.js";
-import { downloaded, Visit } from "./support/visit.js";
+import { describe, expect, it } from "vitest";
+import { browsers, type Launched } from "./support/browsers.js";
+import { movieLens } from "./support/site.js";
+import { downloaded, type Visit } from "./support/visit.js";
+import { visiting } from "./support/visiting.js";
 
 const number = (text: string) => Number(text.replace(/,/g, ""));
 
 describe.each(browsers)("with MovieLens 100K in $name", ({ name, found }) => {
   describe.skipIf(!found || movieLens === null)("a visitor", () => {
-    let page: { folder: string; close: () => void };
-    let site: Site;
-    let launched: Launched;
     let visit: Visit;
-
-    beforeAll(async () => {
-      page = await buildPage();
-      site = await servePreview(page.folder, true);
-      launched = await launchBrowser(name);
-      visit = await Visit.start(launched, site.url);
-    });
-    afterAll(async () => {
-      await visit.close();
-      await launched.close();
-      await site.close();
-      page.close();
+    let launched: Launched;
+    visiting(name, { withMovieLens: true }, (...started) => {
+      [visit, launched] = started;
     });
 
     const films = (list: string) => visit.texts(`#${list} .film`);
@@ -103,6 +92,7 @@ describe.each(browsers)("with MovieLens 100K in $name", ({ name, found }) => {
       await visit.press("#train-form [name=optimizer][value=als]");
       await visit.fill("split", "leave-last-out");
       expect(await shown()).toEqual([
+        "model",
         "optimizer",
         "factors",
         "epochs",

@@ -13,5 +13,5 @@ export const ageBrackets = [
 export const ageEdges = ageBrackets.slice(1).map(({ from }) => from);
 
 export function bracketOf(age: number): (typeof ageBrackets)[number] {
-  return ageBrackets.findLast(({ from }) => from <= age) ?? ageBrackets[0];
+  return ageBrackets.filter(({ from }) => from <= age).at(-1) ?? ageBrackets[0];
 }

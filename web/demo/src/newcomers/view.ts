@@ -74,6 +74,7 @@ export function mountNewcomers(app: App, trainMachine: () => Promise<void>): voi
     }
     const { films, scale } = session;
     const { model, predicts } = trained;
+    const said = Object.keys(features).length > 0;
     const candidates = wellKnownIds(session);
     const [somebody, nobody] = await Promise.all([
       model.foldInUser([], { features }),
@@ -93,7 +94,7 @@ export function mountNewcomers(app: App, trainMachine: () => Promise<void>): voi
         return filmRow({
           film: films.get(item),
           side: predicted(score, predicts, scale),
-          more: [`${amount} ${more < 0 ? "less" : "more"} than for anybody`],
+          ...(said && { more: [`${amount} ${more < 0 ? "less" : "more"} than for anybody`] }),
         });
       }),
     );

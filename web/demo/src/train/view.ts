@@ -146,7 +146,7 @@ function progressText(session: Session | null, run: Run | null): string {
 }
 
 function showFigures(scores: Scores): void {
-  for (const row of document.querySelectorAll<HTMLElement>(".figures tbody tr")) {
+  for (const row of document.querySelectorAll<HTMLElement>(".figures [data-row]")) {
     const figures: Figures = scores[row.dataset["row"] as Contestant] ?? {};
     const values = [figures.error, figures.second, figures.precision, figures.ndcg];
     row
