@@ -82,6 +82,25 @@ describe.each(browsers)("with MovieLens 100K in $name", ({ name, found }) => {
       await visit.train();
     });
 
+    it("trains a factorization machine on what MovieLens says of people and films", async () => {
+      await visit.trainMachine();
+      expect(await visit.texts("#field-choice label")).toHaveLength(10);
+      expect(await visit.text("#field-rows [data-field-row=gender] th")).toBe("Gender2 columns");
+      expect(await visit.text("#field-rows [data-field-row=occupation] th")).toBe(
+        "Occupation21 columns",
+      );
+      const rmse = Number(await visit.text(".figures [data-row=model] td:nth-of-type(1)"));
+      expect(rmse).toBeGreaterThan(0.85);
+      expect(rmse).toBeLessThan(1);
+      await visit.choose("#made-up-viewer [name=occupation]", "librarian");
+      await visit.untilText("#viewer-films", /than for anybody/);
+      expect(await films("viewer-films")).toHaveLength(5);
+      expect(await films("film-similar")).toHaveLength(5);
+      expect((await films("film-people"))[0]).toMatch(/^Person \d+/);
+      await visit.press("#train-form [name=model][value=mf]");
+      await visit.train();
+    });
+
     it("sees only the fields that apply", async () => {
       const shown = () =>
         visit.page.$$eval("#train-form [data-field]", (fields) =>
@@ -104,6 +123,24 @@ describe.each(browsers)("with MovieLens 100K in $name", ({ name, found }) => {
       await visit.press("#train-form button[type=reset]");
       expect(await shown()).toContain("learningRate");
       expect(await shown()).toContain("testPercent");
+      await visit.press("#train-form [name=model][value=fm]");
+      expect(await shown()).toEqual([
+        "model",
+        "solver",
+        "task",
+        "fields",
+        "factors",
+        "epochs",
+        "regularization",
+        "split",
+        "testPercent",
+        "seed",
+      ]);
+      await visit.press("#train-form [name=solver][value=ftrl]");
+      expect(await shown()).toContain("learningRate");
+      await visit.press("#train-form [name=model][value=mf]");
+      await visit.press("#train-form button[type=reset]");
+      expect(await shown()).toContain("optimizer");
     });
 
     it("looks up a person, sees what they rated and what is recommended, and follows a film to its like", async () => {

@@ -2,7 +2,7 @@
 import type { FeatureRecord } from "featherfm";
 import type { App, Session } from "../app.js";
 import type { Film } from "../data/table.js";
-import { byId, h, replace } from "../ui/dom.js";
+import { announce, byId, h, replace } from "../ui/dom.js";
 import { emptyRow, filmRow } from "../ui/film-row.js";
 import { meter } from "../ui/meter.js";
 import { personForm } from "../ui/person-form.js";
@@ -26,9 +26,15 @@ export function mountNewcomers(app: App, trainMachine: () => Promise<void>): voi
 
   const viewer = personForm(byId<HTMLFieldSetElement>("made-up-viewer"), (said) => {
     about = said;
-    void show();
+    void show().then(() => {
+      announce("The films recommended follow.");
+    });
   });
-  filmForm.addEventListener("input", () => void show());
+  filmForm.addEventListener("input", () => {
+    void show().then(() => {
+      announce("The films like it and the people for it follow.");
+    });
+  });
   trainButton.addEventListener("click", () => void trainMachine());
 
   app.run.follow((run) => {

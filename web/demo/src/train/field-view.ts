@@ -34,6 +34,15 @@ export function mountFields(app: App, chosen: Signal<Settings["model"]>): void {
     }
   }
 
+  let drawn: readonly unknown[] = [];
+  const drawRows = (session: Session | null, ablation: Ablation | null) => {
+    const whole = app.scores.value.model?.error;
+    // Progress comes many times a second: a table that somebody reads is not to be rebuilt for it.
+    const next = [session, ablation?.errors, whole];
+    if (drawn.length > 0 && next.every((part, k) => part === drawn[k])) return;
+    drawn = next;
+    replace(byId("field-rows"), ...rows(session, ablation, whole));
+  };
   const show = () => {
     const [session, ablation] = [app.session.value, app.ablation.value];
     const busy = ablation?.current != null;
@@ -45,7 +54,7 @@ export function mountFields(app: App, chosen: Signal<Settings["model"]>): void {
     byId<HTMLProgressElement>("compare-progress").value = fractionOf(ablation);
     byId("compare-text").textContent = progressText(session, ablation);
     byId("fields-note").textContent = note(session);
-    replace(byId("field-rows"), ...rows(session, ablation, app.scores.value.model?.error));
+    drawRows(session, ablation);
   };
 
   app.session.follow((session, before) => {
@@ -163,7 +172,7 @@ function strengthCells(
         "th",
         { scope: "row" },
         label,
-        trained && h("span", { class: "field-columns" }, "not chosen"),
+        h("span", { class: "field-columns" }, trained ? "not chosen" : "\u00a0"),
       ),
       h("td", {}, "–"),
       h("td", {}, "–"),
