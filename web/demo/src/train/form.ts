@@ -88,10 +88,10 @@ export function trainForm(submit: () => void): TrainForm {
   form.addEventListener("change", (event) => {
     const target = event.target as HTMLInputElement;
     if (target.name === "fields") return;
-    // Rates and penalties of one algorithm or loss mean little to another; the number of factors is the family's.
-    const { factors, ...rest } = tuningFor(current());
-    if (target.name === "model") write({ ...rest, factors: factors as number });
-    if (["optimizer", "loss", "solver", "task"].includes(target.name)) write(rest);
+    // Rates and penalties of one algorithm or loss mean little to another.
+    if (["model", "optimizer", "loss", "solver", "task"].includes(target.name)) {
+      write(tuningFor(current()));
+    }
     showFields();
   });
   form.addEventListener("input", () => {
