@@ -163,6 +163,11 @@ describe.each(browsers)("files in $name", ({ name, found }) => {
         '{"format":"featherfm-ratings","version":1,"ratings":[{"id":1,"title":"A","year":null,"stars":6}]}',
         /rating 1 has stars other than 1 to 5/,
       ],
+      [
+        "an age before birth",
+        '{"format":"featherfm-ratings","version":1,"ratings":[],"about":{"age":-1}}',
+        /the age is no number of years/,
+      ],
     ])("%s instead of own ratings is refused", async (_, content, message) => {
       const before = await state();
       await visit.upload("ratings-file", "mine.json", content);
