@@ -58,6 +58,10 @@ describe.each(browsers)("comfort in $name", ({ name, found }) => {
         const visit = await Visit.start(launched, site.url, { scheme, width });
         // As it stands at first; what turns up in use, below, is looked at in every size.
         if (width === 1280) expect(await faults(visit)).toEqual([]);
+        // What a factorization machine brings along.
+        await visit.trainMachine();
+        await visit.press("#compare-fields");
+        await visit.untilText("#compare-text", /trained and measured/);
         // Own ratings, a message with an undo, an error, an open list.
         await visit.rate(1, 5);
         await visit.rate(3, 2);
@@ -114,6 +118,15 @@ describe.each(browsers)("comfort in $name", ({ name, found }) => {
         expect(
           await visit.page.evaluate(() => (globalThis as unknown as { shifts: string[] }).shifts),
         ).toEqual([]);
+
+        // To choose a factorization machine shows more of the form; to train and take it apart moves nothing again.
+        await visit.press("#train-form [name=model][value=fm]");
+        const withMachine = await places();
+        await visit.train();
+        await visit.press("#compare-fields");
+        await visit.untilText("#compare-text", /trained and measured/);
+        await visit.untilText("#film-people", /Person/);
+        expect(await places()).toEqual(withMachine);
         await visit.close();
       },
     );

@@ -1,8 +1,9 @@
 /** Files that visitors bring: good ones are taken, others are refused with a reason and change nothing. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { browsers, launchBrowser, type Launched } from "./support/browsers.js";
-import { buildPage, movieLensZip, servePreview, type Site } from "./support/site.js";
-import { downloaded, Visit } from "./support/visit.js";
+import { describe, expect, it } from "vitest";
+import { browsers, type Launched } from "./support/browsers.js";
+import { movieLensZip } from "./support/site.js";
+import { downloaded, type Visit } from "./support/visit.js";
+import { visiting } from "./support/visiting.js";
 
 const goodCsv = [
   "reader;book title;stars;date",
@@ -16,22 +17,10 @@ const goodCsv = [
 
 describe.each(browsers)("files in $name", ({ name, found }) => {
   describe.skipIf(!found)("brought to the page", () => {
-    let page: { folder: string; close: () => void };
-    let site: Site;
-    let launched: Launched;
     let visit: Visit;
-
-    beforeAll(async () => {
-      page = await buildPage();
-      site = await servePreview(page.folder, false);
-      launched = await launchBrowser(name);
-      visit = await Visit.start(launched, site.url);
-    });
-    afterAll(async () => {
-      await visit.close();
-      await launched.close();
-      await site.close();
-      page.close();
+    let launched: Launched;
+    visiting(name, { withMovieLens: false }, (...started) => {
+      [visit, launched] = started;
     });
 
     const state = async () => [
@@ -173,6 +162,11 @@ describe.each(browsers)("files in $name", ({ name, found }) => {
         "six stars",
         '{"format":"featherfm-ratings","version":1,"ratings":[{"id":1,"title":"A","year":null,"stars":6}]}',
         /rating 1 has stars other than 1 to 5/,
+      ],
+      [
+        "an age before birth",
+        '{"format":"featherfm-ratings","version":1,"ratings":[],"about":{"age":-1}}',
+        /the age is no number of years/,
       ],
     ])("%s instead of own ratings is refused", async (_, content, message) => {
       const before = await state();

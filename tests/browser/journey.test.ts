@@ -1,29 +1,18 @@
 /** A visitor's way through the page with MovieLens 100K: data, training, recommendations, own ratings, model file. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { browsers, launchBrowser, type Launched } from "./support/browsers.js";
-import { buildPage, movieLens, servePreview, type Site } from "./support/site.js";
-import { downloaded, Visit } from "./support/visit.js";
+import { describe, expect, it } from "vitest";
+import { browsers, type Launched } from "./support/browsers.js";
+import { movieLens } from "./support/site.js";
+import { downloaded, type Visit } from "./support/visit.js";
+import { visiting } from "./support/visiting.js";
 
 const number = (text: string) => Number(text.replace(/,/g, ""));
 
 describe.each(browsers)("with MovieLens 100K in $name", ({ name, found }) => {
   describe.skipIf(!found || movieLens === null)("a visitor", () => {
-    let page: { folder: string; close: () => void };
-    let site: Site;
-    let launched: Launched;
     let visit: Visit;
-
-    beforeAll(async () => {
-      page = await buildPage();
-      site = await servePreview(page.folder, true);
-      launched = await launchBrowser(name);
-      visit = await Visit.start(launched, site.url);
-    });
-    afterAll(async () => {
-      await visit.close();
-      await launched.close();
-      await site.close();
-      page.close();
+    let launched: Launched;
+    visiting(name, { withMovieLens: true }, (...started) => {
+      [visit, launched] = started;
     });
 
     const films = (list: string) => visit.texts(`#${list} .film`);
@@ -93,6 +82,25 @@ describe.each(browsers)("with MovieLens 100K in $name", ({ name, found }) => {
       await visit.train();
     });
 
+    it("trains a factorization machine on what MovieLens says of people and films", async () => {
+      await visit.trainMachine();
+      expect(await visit.texts("#field-choice label")).toHaveLength(10);
+      expect(await visit.text("#field-rows [data-field-row=gender] th")).toBe("Gender2 columns");
+      expect(await visit.text("#field-rows [data-field-row=occupation] th")).toBe(
+        "Occupation21 columns",
+      );
+      const rmse = Number(await visit.text(".figures [data-row=model] td:nth-of-type(1)"));
+      expect(rmse).toBeGreaterThan(0.85);
+      expect(rmse).toBeLessThan(1);
+      await visit.choose("#made-up-viewer [name=occupation]", "librarian");
+      await visit.untilText("#viewer-films", /than for anybody/);
+      expect(await films("viewer-films")).toHaveLength(5);
+      expect(await films("film-similar")).toHaveLength(5);
+      expect((await films("film-people"))[0]).toMatch(/^Person \d+/);
+      await visit.press("#train-form [name=model][value=mf]");
+      await visit.train();
+    });
+
     it("sees only the fields that apply", async () => {
       const shown = () =>
         visit.page.$$eval("#train-form [data-field]", (fields) =>
@@ -103,6 +111,7 @@ describe.each(browsers)("with MovieLens 100K in $name", ({ name, found }) => {
       await visit.press("#train-form [name=optimizer][value=als]");
       await visit.fill("split", "leave-last-out");
       expect(await shown()).toEqual([
+        "model",
         "optimizer",
         "factors",
         "epochs",
@@ -114,6 +123,24 @@ describe.each(browsers)("with MovieLens 100K in $name", ({ name, found }) => {
       await visit.press("#train-form button[type=reset]");
       expect(await shown()).toContain("learningRate");
       expect(await shown()).toContain("testPercent");
+      await visit.press("#train-form [name=model][value=fm]");
+      expect(await shown()).toEqual([
+        "model",
+        "solver",
+        "task",
+        "fields",
+        "factors",
+        "epochs",
+        "regularization",
+        "split",
+        "testPercent",
+        "seed",
+      ]);
+      await visit.press("#train-form [name=solver][value=ftrl]");
+      expect(await shown()).toContain("learningRate");
+      await visit.press("#train-form [name=model][value=mf]");
+      await visit.press("#train-form button[type=reset]");
+      expect(await shown()).toContain("optimizer");
     });
 
     it("looks up a person, sees what they rated and what is recommended, and follows a film to its like", async () => {

@@ -28,6 +28,10 @@ async function useEverything(visit: Visit): Promise<void> {
   await visit.press("#random-person");
   await visit.rate(1, 5);
   await visit.untilText("#for-you-note", /From 1 rating/);
+  await visit.trainMachine();
+  await visit.untilText("#film-people", /Person/);
+  await visit.choose("#about-you [name=age]", "25");
+  await visit.untilText("#for-you-note", /and what you said/);
   await visit.press("#theme");
   await visit.drop(
     "tiny.csv",

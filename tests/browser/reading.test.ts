@@ -1,6 +1,7 @@
 /** The page's readers on their own: titles, tables and splits. */
 import { strToU8, unzipSync, zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
+import { dataFields, datasetInput } from "../../web/demo/src/data/dataset.js";
 import { officialSplits, officialTestRows } from "../../web/demo/src/data/official-splits.js";
 import { readFile } from "../../web/demo/src/data/read.js";
 import { makeSample } from "../../web/demo/src/data/sample.js";
@@ -56,7 +57,22 @@ describe.skipIf(movieLensZip === null)("MovieLens 100K", () => {
       genres: [],
     });
     expect(titleOf(table, 1)?.genres).toEqual(["Animation", "Children's", "Comedy"]);
-    expect(new Map(table.people).get(196)).toBe("49, writer");
+    expect(table.people).toHaveLength(943);
+    expect(table.people.find(({ id }) => id === 196)).toEqual({
+      id: 196,
+      age: 49,
+      gender: "male",
+      occupation: "writer",
+      note: "49, writer",
+    });
+  });
+
+  it("goes to the engine with what is known of people and films", () => {
+    const { userFeatures, itemFeatures } = datasetInput(readFile("ml-100k.zip", zip));
+    const person = { age: 49, gender: "male", occupation: "writer" };
+    expect((userFeatures as Map<number, unknown>).get(196)).toEqual(person);
+    const film = { genres: ["Drama", "Musical"], year: 1995 };
+    expect((itemFeatures as Map<number, unknown>).get(543)).toEqual(film);
   });
 
   it.each(officialSplits)("gives the published split %s back", (split) => {
@@ -83,8 +99,15 @@ describe("other editions of MovieLens", () => {
         (c) => c.charCodeAt(0),
       ),
       "ml-1m/ratings.dat": strToU8("1::1::5::978300760\n2::1::3::978300761\n2::2::4::978300762\n"),
+      "ml-1m/users.dat": strToU8("1::F::1::10::48067\n2::M::56::16::70072\n9::M::25::15::55117\n"),
     });
     expect(table.name).toBe("MovieLens 1M");
+    expect(table.people.map(({ id, note }) => [id, note])).toEqual([
+      [1, "under 18, student (school)"],
+      [2, "56 or more, self-employed"],
+    ]);
+    expect(table.people.map(({ gender }) => gender)).toEqual(["female", "male"]);
+    expect(dataFields(table)).toEqual(["genres", "year", "age", "gender", "occupation"]);
     expect(table.films.map(({ title }) => title)).toEqual(["La Cité", "Ran"]);
     expect([...table.ratings]).toEqual([5, 3, 4]);
   });
@@ -104,6 +127,7 @@ describe("other editions of MovieLens", () => {
       { id: 7, title: "Ran", year: 1985, genres: [] },
     ]);
     expect([...table.ratings]).toEqual([4.5, 0.5, 3]);
+    expect(dataFields(table)).toEqual(["genres", "year"]);
   });
 
   it.each([
@@ -139,5 +163,29 @@ describe("the synthetic sample", () => {
     expect(first.ratings.length).toBeGreaterThan(15_000);
     expect(new Set(first.ratings)).toEqual(new Set([1, 2, 3, 4, 5]));
     expect(new Set(first.films.map(({ title }) => title)).size).toBe(first.films.length);
+  });
+
+  it("says of people what goes with their tastes, and that they are made up", () => {
+    const { people } = makeSample();
+    const meanAge = (taste: string) => {
+      const ages = people.flatMap(({ age, note }) => (note.endsWith(taste) ? [age ?? 0] : []));
+      return ages.reduce((sum, age) => sum + age, 0) / ages.length;
+    };
+    expect(meanAge("likes animation")).toBeLessThan(25);
+    expect(meanAge("likes drama")).toBeGreaterThan(50);
+    expect(people.every(({ note }) => note.startsWith("made up, "))).toBe(true);
+    const students = people.filter(({ occupation }) => occupation === "student");
+    const likeAnimation = students.filter(({ note }) => note.endsWith("likes animation"));
+    expect(likeAnimation.length / students.length).toBeGreaterThan(0.6);
+  });
+});
+
+describe("a table without features", () => {
+  it("goes to the engine as it is", () => {
+    const csv = strToU8("user,item,rating\nann,Alien,5\nann,Brazil,4\nbob,Alien,1\n");
+    const table = readFile("a.csv", csv);
+    expect(dataFields(table)).toEqual([]);
+    const { users, items, ratings } = table;
+    expect(datasetInput(table)).toEqual({ users, items, ratings, fields: {} });
   });
 });

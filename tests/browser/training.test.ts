@@ -1,27 +1,14 @@
 /** Training under way: it can be cancelled, it can fail, and the page stays alive meanwhile. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { browsers, launchBrowser, type Launched } from "./support/browsers.js";
-import { buildPage, servePreview, type Site } from "./support/site.js";
-import { Visit } from "./support/visit.js";
+import { describe, expect, it } from "vitest";
+import { browsers } from "./support/browsers.js";
+import type { Visit } from "./support/visit.js";
+import { visiting } from "./support/visiting.js";
 
 describe.each(browsers)("training in $name", ({ name, found }) => {
   describe.skipIf(!found)("on the synthetic sample", () => {
-    let page: { folder: string; close: () => void };
-    let site: Site;
-    let launched: Launched;
     let visit: Visit;
-
-    beforeAll(async () => {
-      page = await buildPage();
-      site = await servePreview(page.folder, false);
-      launched = await launchBrowser(name);
-      visit = await Visit.start(launched, site.url);
-    });
-    afterAll(async () => {
-      await visit.close();
-      await launched.close();
-      await site.close();
-      page.close();
+    visiting(name, { withMovieLens: false }, (...started) => {
+      [visit] = started;
     });
 
     const inUse = async () => [

@@ -261,7 +261,7 @@ export interface Recommendation {
 
 export interface SimilarUser {
   user: Id;
-  /** Cosine in [-1, 1], or the plain dot product. */
+  /** Cosine in [-1, 1], or the plain dot product; from `topUsers`, the prediction, limited to the range of the ratings. */
   score: number;
 }
 

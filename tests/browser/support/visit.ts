@@ -154,6 +154,17 @@ export class Visit {
     await this.untilMeasured();
   }
 
+  /** Trains a factorization machine with what the form says otherwise. */
+  async trainMachine(): Promise<void> {
+    await this.press("#train-form [name=model][value=fm]");
+    await this.train();
+  }
+
+  /** Chooses in a list, with the events that a person causes. */
+  async choose(list: string, value: string): Promise<void> {
+    await this.page.select(list, value);
+  }
+
   /** Rates the film in a row of the list to rate. */
   async rate(row: number, stars: number): Promise<void> {
     await this.press(`#rate-list li:nth-child(${row}) input[value="${stars}"]`);

@@ -4,11 +4,13 @@
  */
 import { ClosedError, FeatherClient, WorkerError, type RemoteDataset } from "featherfm/client";
 import type { EpochReport } from "featherfm";
+import { datasetInput } from "./data/dataset.js";
 import { Films } from "./data/films.js";
 import { Reader } from "./data/reader.js";
 import type { RatingTable } from "./data/table.js";
 import { relevantFrom, type Scale } from "./scale.js";
-import { fit, measure, type Scores, type Trained } from "./train/run.js";
+import { ablate, type Ablation } from "./train/ablation.js";
+import { fit, inUse, measure, type Scores, type Trained } from "./train/run.js";
 import type { Settings } from "./train/settings.js";
 import { Signal } from "./ui/signal.js";
 
@@ -30,13 +32,21 @@ export interface Run {
   readonly elapsedMs: number;
 }
 
+/** What was measured of the model in use. */
+interface Findings {
+  readonly scores: Scores;
+  readonly ablation: Ablation | null;
+}
+
 export class App {
   readonly session = new Signal<Session | null>(null);
   readonly run = new Signal<Run | null>(null);
   readonly scores = new Signal<Scores>({});
+  readonly ablation = new Signal<Ablation | null>(null);
   readonly reader = new Reader();
   #client = new FeatherClient();
-  #previous: { session: Session; scores: Scores } | null = null;
+  #previous: { session: Session; findings: Findings } | null = null;
+  /** Of the training or the comparison of fields under way: there is one at a time. */
   #abort: AbortController | null = null;
 
   async ready(): Promise<string> {
@@ -46,7 +56,7 @@ export class App {
   /** Takes the table into use. What was there before stays until this has worked, and can be brought back after. */
   async useTable(table: RatingTable): Promise<void> {
     this.cancel();
-    const dataset = await this.#load(table);
+    const dataset = await this.#client.dataset(datasetInput(table));
     const [low, high] = dataset.ratingRange;
     this.#replace({ table, films: new Films(table), dataset, scale: { low, high }, trained: null });
   }
@@ -55,16 +65,14 @@ export class App {
   async train(settings: Settings): Promise<void> {
     const session = this.session.value;
     if (session === null) return;
-    this.cancel();
-    const abort = new AbortController();
-    this.#abort = abort;
+    const abort = this.#begin();
     const show = (change: Partial<Run>) => {
       if (this.#abort === abort && this.run.value !== null)
         this.run.set({ ...this.run.value, ...change });
     };
     this.run.set({ settings, reports: [], epoch: 0, fraction: 0, elapsedMs: 0 });
     try {
-      const { trained, train } = await fit(this.#client, session.dataset, session.table, settings, {
+      const { trained, train } = await fit(this.#client, session, settings, {
         onEpoch: (report) => {
           show({ reports: [...(this.run.value?.reports ?? []), report] });
         },
@@ -94,6 +102,27 @@ export class App {
     }
   }
 
+  /**
+   * Trains the model in use again without one of its fields, field after field. Rejects when that fails or is cancelled; what
+   * was measured until then stays.
+   */
+  async compareFields(): Promise<void> {
+    const session = this.session.value;
+    const origin = session?.trained?.origin;
+    if (session === null || origin?.by !== "training") return;
+    const abort = this.#begin();
+    try {
+      await ablate(this.#client, session, origin.settings, abort.signal, (ablation) => {
+        if (this.session.value === session) this.ablation.set(ablation);
+      });
+    } catch (error) {
+      await this.#restartAfter(error);
+      throw error;
+    } finally {
+      if (this.#abort === abort) this.#abort = null;
+    }
+  }
+
   cancel(): void {
     this.#abort?.abort();
   }
@@ -105,16 +134,14 @@ export class App {
     const model = await this.#client.loadModel(bytes);
     try {
       await checkSameIds(model, session);
+      const origin = { by: "file", name } as const;
+      const trained = await inUse(model, { test: null, trainCount: 0, testCount: 0, origin });
+      this.cancel();
+      this.#replace({ ...session, trained });
     } catch (error) {
       model.close();
       throw error;
     }
-    this.cancel();
-    const origin = { by: "file", name } as const;
-    this.#replace({
-      ...session,
-      trained: { model, test: null, trainCount: 0, testCount: 0, origin },
-    });
   }
 
   /** Back to what the last change replaced; called again, forward to it. */
@@ -123,23 +150,26 @@ export class App {
     const session = this.session.value;
     if (previous === null || session === null) return;
     this.cancel();
-    this.#previous = { session, scores: this.scores.value };
+    this.#previous = { session, findings: this.#findings() };
     this.session.set(previous.session);
-    this.scores.set(previous.scores);
+    this.scores.set(previous.findings.scores);
+    this.ablation.set(previous.findings.ablation);
   }
 
   async memoryBytes(): Promise<number> {
     return this.#client.memoryBytes();
   }
 
-  #load(table: RatingTable): Promise<RemoteDataset> {
-    const { users, items, ratings, timestamps } = table;
-    return this.#client.dataset({
-      users,
-      items,
-      ratings,
-      ...(timestamps === null ? {} : { timestamps }),
-    });
+  /** Takes the place of whatever is under way. */
+  #begin(): AbortController {
+    this.cancel();
+    this.#abort = new AbortController();
+    return this.#abort;
+  }
+
+  #findings(): Findings {
+    const ablation = this.ablation.value;
+    return { scores: this.scores.value, ablation: ablation && { ...ablation, current: null } };
   }
 
   async #measure(session: Session, trained: Trained, train: RemoteDataset): Promise<void> {
@@ -169,9 +199,10 @@ export class App {
       current !== null && current.table === session.table && current.trained === null;
     const dropped = completes ? current : this.#previous?.session;
     if (!completes) {
-      this.#previous = current === null ? null : { session: current, scores: this.scores.value };
+      this.#previous = current === null ? null : { session: current, findings: this.#findings() };
     }
     this.scores.set({});
+    this.ablation.set(null);
     this.session.set(session);
     if (dropped !== undefined) release(dropped, [session, this.#previous?.session ?? null]);
   }
@@ -184,7 +215,8 @@ export class App {
     this.#client = new FeatherClient();
     this.#previous = null;
     if (session === null) return;
-    const dataset = await this.#load(session.table);
+    const dataset = await this.#client.dataset(datasetInput(session.table));
+    this.ablation.set(null);
     this.session.set({ ...session, dataset, trained: null });
   }
 }

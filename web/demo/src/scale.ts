@@ -23,3 +23,8 @@ export function relevantFrom(scale: Scale): number {
 export function showRating(rating: number): string {
   return Number.isInteger(rating) ? String(rating) : rating.toFixed(1);
 }
+
+/** Four stars or more: what counts as liking a film. */
+export function liked(rating: number, scale: Scale): boolean {
+  return rating >= relevantFrom(scale);
+}

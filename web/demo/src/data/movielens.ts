@@ -1,7 +1,15 @@
 /** The published MovieLens files: ml-100k (tabs and bars, Latin-1), ml-1m ("::", Latin-1), ml-latest (CSV, UTF-8). */
 import { at } from "./at.js";
 import { parseRows, readRatingsCsv } from "./csv.js";
-import { DataError, decodeText, type Film, type Id, type RatingTable } from "./table.js";
+import { bracketOf } from "./ages.js";
+import {
+  DataError,
+  decodeText,
+  type Film,
+  type Id,
+  type Person,
+  type RatingTable,
+} from "./table.js";
 import { readableTitle } from "./titles.js";
 
 export type Files = ReadonlyMap<string, Uint8Array>;
@@ -9,7 +17,7 @@ export type Files = ReadonlyMap<string, Uint8Array>;
 /** Files that may be read, so that nothing else of an archive is unpacked. */
 export const wantedFiles = [
   "u.data", "u.item", "u.user",
-  "ratings.dat", "movies.dat",
+  "ratings.dat", "movies.dat", "users.dat",
   "ratings.csv", "movies.csv",
 ]; // prettier-ignore
 
@@ -32,14 +40,16 @@ function read100k(files: Files): RatingTable {
     const genres = genres100k.filter((_, k) => fields[6 + k] === "1");
     films.push({ id: wholeNumber(at(fields, 0), "u.item", line), title, year, genres });
   }
-  const people: [Id, string][] = [];
-  const users = files.get("u.user");
-  if (users !== undefined) {
-    for (const [line, text] of linesOf(users)) {
-      const [user, age, , occupation] = text.split("|");
-      const trade = occupation === "other" || occupation === "none" ? "" : `, ${occupation}`;
-      people.push([wholeNumber(user ?? "", "u.user", line), `${age}${trade}`]);
-    }
+  const people: Person[] = [];
+  for (const [line, text] of linesOf(files.get("u.user"))) {
+    const [id = "", age, gender, occupation = null] = text.split("|");
+    people.push({
+      id: wholeNumber(id, "u.user", line),
+      age: knownAge(age),
+      gender: genderOf(gender),
+      occupation,
+      note: noteOn(age, occupation),
+    });
   }
   const ratings = readNumberTable(need(files, "u.data"), "u.data");
   return {
@@ -47,7 +57,7 @@ function read100k(files: Files): RatingTable {
     name: "MovieLens 100K",
     ...ratings,
     films: onlyRated(films, ratings.items),
-    people,
+    people: onlyRaters(people, ratings.users),
   };
 }
 
@@ -63,9 +73,28 @@ function read1m(files: Files): RatingTable {
       genres: splitGenres(genres),
     });
   }
+  const people: Person[] = [];
+  for (const [line, text] of linesOf(files.get("users.dat"))) {
+    const [id = "", gender, code, trade] = text.split("::");
+    const age = knownAge(code);
+    const occupation = occupations1m[Number(trade)] ?? null;
+    people.push({
+      id: wholeNumber(id, "users.dat", line),
+      age,
+      gender: genderOf(gender),
+      occupation,
+      note: noteOn(age === null ? undefined : bracketOf(age).label, occupation),
+    });
+  }
   const ratings = readNumberTable(need(files, "ratings.dat"), "ratings.dat");
   const name = ratings.ratings.length > 2_000_000 ? "MovieLens 10M" : "MovieLens 1M";
-  return { kind: "ml-1m", name, ...ratings, films: onlyRated(films, ratings.items), people: [] };
+  return {
+    kind: "ml-1m",
+    name,
+    ...ratings,
+    films: onlyRated(films, ratings.items),
+    people: onlyRaters(people, ratings.users),
+  };
 }
 
 function readLatest(files: Files): RatingTable {
@@ -91,6 +120,27 @@ const genres100k = [
   "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
 ]; // prettier-ignore
 
+/** By their codes, as the README of MovieLens 1M lists them. */
+const occupations1m = [
+  "other", "educator", "artist", "clerical", "student (college)", "customer service", "doctor", "executive", "farmer",
+  "homemaker", "student (school)", "lawyer", "programmer", "retired", "salesman", "scientist", "self-employed", "engineer",
+  "craftsman", "unemployed", "writer",
+]; // prettier-ignore
+
+function knownAge(text: string | undefined): number | null {
+  const age = Number(text);
+  return age > 0 && age < 130 ? age : null;
+}
+
+function genderOf(letter: string | undefined): string | null {
+  return letter === "F" ? "female" : letter === "M" ? "male" : null;
+}
+
+function noteOn(age: string | undefined, occupation: string | null): string {
+  const trade = occupation === "other" || occupation === "none" ? null : occupation;
+  return [age, trade].filter(Boolean).join(", ");
+}
+
 function splitGenres(text: string): string[] {
   return text
     .split("|")
@@ -105,7 +155,9 @@ function need(files: Files, name: string): Uint8Array {
   return file;
 }
 
-function* linesOf(bytes: Uint8Array): Generator<[line: number, text: string]> {
+/** The lines with something in them; none of a file that is not there. */
+function* linesOf(bytes: Uint8Array | undefined): Generator<[line: number, text: string]> {
+  if (bytes === undefined) return;
   let line = 0;
   for (const text of decodeText(bytes).split(/\r?\n/)) {
     line++;
@@ -125,6 +177,11 @@ function onlyRated(films: Film[], items: Int32Array | string[]): Film[] {
   const kept = films.filter(({ id }) => rated.delete(id));
   for (const id of rated) kept.push({ id, title: `Film ${id}`, year: null, genres: [] });
   return kept;
+}
+
+function onlyRaters(people: Person[], users: Int32Array): Person[] {
+  const raters = new Set(users);
+  return people.filter(({ id }) => raters.has(id as number));
 }
 
 interface NumberColumns {

@@ -1,9 +1,9 @@
 /**
- * A made-up data set for visitors without MovieLens: people with one of a few tastes rate films that never existed. Same
- * seed, same table in every browser: only operations that IEEE 754 rounds the same everywhere are used.
+ * A made-up data set for visitors without MovieLens: people with one of a few tastes rate films that never existed. Ages,
+ * occupations and genres go with the tastes, so that there is something to learn from them, too. Same seed, same table in every browser: only operations that IEEE 754 rounds the same everywhere are used.
  */
 import { at } from "./at.js";
-import type { Film, Id, RatingTable } from "./table.js";
+import type { Film, Person, RatingTable } from "./table.js";
 
 const peopleCount = 600;
 const filmCount = 300;
@@ -12,24 +12,36 @@ const tastes = [
   {
     genres: ["Sci-Fi", "Adventure", "Thriller"],
     nouns: ["Orbit", "Signal", "Meridian", "Machine", "Horizon"],
+    age: 27,
+    occupations: ["engineer", "programmer"],
   },
   {
     genres: ["Comedy", "Romance"],
     nouns: ["Wedding", "Neighbour", "Holiday", "Umbrella", "Letter"],
+    age: 33,
+    occupations: ["artist", "salesperson"],
   },
   {
     genres: ["Crime", "Mystery", "Film-Noir"],
     nouns: ["Alibi", "Harbour", "Witness", "Corridor", "Ledger"],
+    age: 47,
+    occupations: ["lawyer", "librarian"],
   },
   {
     genres: ["Animation", "Children's", "Fantasy"],
     nouns: ["Dragon", "Lantern", "Forest", "Balloon", "Otter"],
+    age: 16,
+    occupations: ["student"],
   },
   {
     genres: ["Drama", "War", "History"],
     nouns: ["Bridge", "Winter", "Promise", "Orchard", "Border"],
+    age: 58,
+    occupations: ["educator", "retired"],
   },
 ];
+
+const occupations = tastes.flatMap(({ occupations }) => occupations);
 
 const adjectives = [
   "Glass", "Silent", "Crooked", "Amber", "Distant", "Paper", "Second", "Hollow", "Northern", "Borrowed", "Electric",
@@ -38,6 +50,8 @@ const adjectives = [
 
 export function makeSample(): RatingTable {
   const random = generator(20_250_301);
+  // A stream of its own, so that the ratings do not hang on what is said about people.
+  const lives = generator(7);
   const films = makeFilms(random);
   const quality = films.map(() => 0.5 * bell(random));
   // A few films are seen by most, most by few: the weight of film k falls off like 1 / (k + 12).
@@ -48,15 +62,12 @@ export function makeSample(): RatingTable {
   const items: string[] = [];
   const ratings: number[] = [];
   const timestamps: number[] = [];
-  const people: [Id, string][] = [];
+  const people: Person[] = [];
   for (let person = 0; person < peopleCount; person++) {
     const taste = Math.floor(random() * tastes.length);
     const second = Math.floor(random() * tastes.length);
     const mood = 0.4 * bell(random);
-    people.push([
-      `p${person + 1}`,
-      `made up, likes ${at(at(tastes, taste).genres, 0).toLowerCase()}`,
-    ]);
+    people.push(makePerson(`p${person + 1}`, taste, lives));
     const seen = new Set<number>();
     const wanted = 18 + Math.floor(random() * random() * 110);
     for (let tries = 0; seen.size < wanted && tries < 20 * wanted; tries++) {
@@ -84,6 +95,16 @@ export function makeSample(): RatingTable {
     films: films.filter(({ id }) => rated.has(id as string)),
     people,
   };
+}
+
+function makePerson(id: string, taste: number, random: () => number): Person {
+  const { age: usual, occupations: own, genres } = at(tastes, taste);
+  const age = Math.min(80, Math.max(12, Math.round(usual + 7 * bell(random))));
+  // Most people of a taste have one of its occupations, some have any.
+  const trades = random() < 0.75 ? own : occupations;
+  const occupation = at(trades, Math.floor(random() * trades.length));
+  const note = `made up, ${age}, ${occupation}, likes ${at(genres, 0).toLowerCase()}`;
+  return { id, age, gender: null, occupation, note };
 }
 
 function tasteOf(film: number): number {

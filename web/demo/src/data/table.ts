@@ -1,6 +1,6 @@
 /**
  * What every reader returns: the ratings as parallel columns (row k of each column is one rating) and what is known
- * about the films. Columns are typed arrays wherever possible, so that they move out of the reading worker for free.
+ * about films and people. Columns are typed arrays wherever possible, so that they move out of the reading worker for free.
  */
 export type Id = string | number;
 export type IdColumn = Int32Array | string[];
@@ -10,6 +10,16 @@ export interface Film {
   title: string;
   year: number | null;
   genres: string[];
+}
+
+export interface Person {
+  id: Id;
+  /** In years; where the source has brackets, the lowest age of the bracket. */
+  age: number | null;
+  gender: string | null;
+  occupation: string | null;
+  /** A few words, such as "49, writer". */
+  note: string;
 }
 
 export type SourceKind = "ml-100k" | "ml-1m" | "ml-latest" | "csv" | "sample";
@@ -25,8 +35,8 @@ export interface RatingTable {
   timestamps: Float64Array | null;
   /** One entry for every item that was rated. */
   films: Film[];
-  /** A few words about a user, such as "49, writer", where the source has them. */
-  people: [user: Id, note: string][];
+  /** What is known of the users, where the source says something. */
+  people: Person[];
 }
 
 /** A file that cannot be used. The message is shown as it is: it says where the fault lies and what is expected. */

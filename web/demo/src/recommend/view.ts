@@ -5,6 +5,8 @@ import { showRating, toStars } from "../scale.js";
 import { announce, byId, h, plural, replace } from "../ui/dom.js";
 import { combobox } from "../ui/combobox.js";
 import { emptyRow, filmRow, fullTitle } from "../ui/film-row.js";
+import { meter } from "../ui/meter.js";
+import { predicted, predictionName } from "../ui/predicted.js";
 import { starRow } from "../ui/stars.js";
 
 export interface RecommendView {
@@ -51,7 +53,7 @@ export function mountRecommend(app: App): RecommendView {
     if (session.table !== before?.table) {
       people = await session.dataset.userIds();
       if (app.session.value?.table !== session.table) return;
-      notes = new Map(session.table.people);
+      notes = new Map(session.table.people.map((one) => [one.id, one.note]));
       search.placeholder = notes.size > 0 ? "Number or occupation" : "Number or name";
       person = people[0] ?? null;
       picked = null;
@@ -74,13 +76,16 @@ export function mountRecommend(app: App): RecommendView {
 
   async function show(session: Session, id: Id): Promise<void> {
     const { dataset, films, scale, trained } = session;
-    const [ratings, heldOutRatings, offers] = await Promise.all([
+    const [ratings, held, offers] = await Promise.all([
       dataset.ratingsOf(id),
       trained?.test?.ratingsOf(id) ?? [],
       trained?.model.recommend(id, { n: 10 }) ?? [],
     ]);
     if (app.session.value !== session || person !== id) return;
-    const heldOut = new Map(heldOutRatings.map(({ item, rating }) => [item, rating]));
+    const heldItems = new Set(held.map(({ item }) => item));
+    const heldOut = new Map(
+      ratings.flatMap(({ item, rating }) => (heldItems.has(item) ? [[item, rating]] : [])),
+    );
     const note = notes.get(id);
     byId("person").textContent = `Person ${id}${note === undefined ? "" : `: ${note}`}`;
     byId("rated-note").textContent =
@@ -105,8 +110,9 @@ export function mountRecommend(app: App): RecommendView {
     );
 
     const known = offers.filter(({ item }) => heldOut.has(item)).length;
+    const predicts = trained?.predicts ?? "rating";
     byId("recommended-note").textContent =
-      known > 0 ? `Predicted stars; ${known} of them held out and marked` : "Predicted stars";
+      predictionName[predicts] + (known > 0 ? `; ${known} of them held out` : "");
     replace(
       byId("recommended"),
       ...offers.map(({ item, score }) => {
@@ -114,7 +120,7 @@ export function mountRecommend(app: App): RecommendView {
         const really = heldOut.get(item);
         return filmRow({
           film,
-          side: starRow(toStars(score, scale), score.toFixed(1), `predicted ${score.toFixed(1)}`),
+          side: predicted(score, predicts, scale),
           pick: pickable(film),
           ...(really === undefined
             ? {}
@@ -165,7 +171,11 @@ export function mountRecommend(app: App): RecommendView {
     replace(
       list,
       ...neighbours.map(({ neighbour, score }) =>
-        filmRow({ film: neighbour, side: closeness(score), pick: pickable(neighbour) }),
+        filmRow({
+          film: neighbour,
+          side: meter(score, score.toFixed(2)),
+          pick: pickable(neighbour),
+        }),
       ),
     );
     // The button that was pressed is gone from the list it stood in.
@@ -173,10 +183,4 @@ export function mountRecommend(app: App): RecommendView {
   }
 
   return { showSimilar };
-}
-
-function closeness(cosine: number): HTMLElement {
-  const bar = h("span", { class: "closeness-bar" });
-  bar.style.setProperty("background-size", `${100 * Math.max(0, cosine)}% 100%`);
-  return h("span", { class: "closeness" }, cosine.toFixed(2), bar);
 }

@@ -1,10 +1,27 @@
 /** Training and held-out error by epoch, drawn as they come in. */
 import uPlot from "uplot";
 import type { EpochReport } from "featherfm";
+import type { Prediction } from "./run.js";
 
 export interface LearningCurve {
-  draw: (reports: readonly EpochReport[], epochs: number) => void;
+  draw: (reports: readonly EpochReport[], epochs: number, predicts: Prediction) => void;
 }
+
+interface ErrorOf {
+  training: (report: EpochReport) => number;
+  heldOut: (report: EpochReport) => number | undefined;
+}
+
+const errors: Record<Prediction, ErrorOf> = {
+  rating: {
+    training: ({ trainRmse }) => trainRmse,
+    heldOut: ({ validation }) => validation?.rmse,
+  },
+  liking: {
+    training: ({ trainLoss }) => trainLoss,
+    heldOut: ({ validation }) => validation?.loss,
+  },
+};
 
 /** `probe` finds the colours: canvas cannot read CSS variables, so they are taken from elements that use them. */
 export function learningCurve(
@@ -13,6 +30,7 @@ export function learningCurve(
 ): LearningCurve {
   let reports: readonly EpochReport[] = [];
   let lastEpoch = 1;
+  let error = errors.rating;
 
   const axis = (): uPlot.Axis => ({
     stroke: () => probe("axis"),
@@ -49,12 +67,10 @@ export function learningCurve(
     due = true;
     requestAnimationFrame(() => {
       due = false;
-      const errors = (pick: (report: EpochReport) => number | undefined) =>
-        reports.map((report) => pick(report) ?? null);
       plot.setData([
         reports.map(({ epoch }) => epoch),
-        errors(({ trainRmse }) => trainRmse),
-        errors(({ validation }) => validation?.rmse),
+        reports.map((report) => error.training(report)),
+        reports.map((report) => error.heldOut(report) ?? null),
       ]);
     });
   };
@@ -72,24 +88,26 @@ export function learningCurve(
   });
 
   return {
-    draw(next, epochs) {
+    draw(next, epochs, predicts) {
       reports = next;
+      error = errors[predicts];
       lastEpoch = epochs;
-      place.setAttribute("aria-label", describe(next));
+      place.setAttribute("aria-label", describe(next, error));
       schedule();
     },
   };
 }
 
-function describe(reports: readonly EpochReport[]): string {
+function describe(reports: readonly EpochReport[], { training, heldOut }: ErrorOf): string {
   const [first, last] = [reports[0], reports[reports.length - 1]];
   if (first === undefined || last === undefined) return "No training to show";
-  const heldOut =
-    first.validation === undefined || last.validation === undefined
+  const [from, to] = [heldOut(first), heldOut(last)];
+  const elsewhere =
+    from === undefined || to === undefined
       ? ""
-      : `, on held-out ratings from ${first.validation.rmse.toFixed(3)} to ${last.validation.rmse.toFixed(3)}`;
+      : `, on held-out ratings from ${from.toFixed(3)} to ${to.toFixed(3)}`;
   return (
-    `Line chart over ${last.epoch} epochs: the training error went from ${first.trainRmse.toFixed(3)} ` +
-    `to ${last.trainRmse.toFixed(3)}${heldOut}.`
+    `Line chart over ${last.epoch} epochs: the training error went from ${training(first).toFixed(3)} ` +
+    `to ${training(last).toFixed(3)}${elsewhere}.`
   );
 }

@@ -2,58 +2,61 @@
 import type { RatingTable } from "../data/table.js";
 import { officialSplits } from "../data/official-splits.js";
 import { byId, h, replace } from "../ui/dom.js";
+import { Signal } from "../ui/signal.js";
+import { fieldLabels, offeredFields, type FieldName } from "./fields.js";
 import {
   applies,
   defaultSettings,
+  splitNames,
   tuningFor,
-  type Optimizer,
   type Settings,
   type SplitChoice,
 } from "./settings.js";
 
-const splitNames: Record<SplitChoice, string> = {
-  random: "random ratings",
-  user: "random, of each person",
-  "leave-last-out": "each person’s latest",
-  time: "the latest of all",
-  u1: "official split u1",
-  u2: "official split u2",
-  u3: "official split u3",
-  u4: "official split u4",
-  u5: "official split u5",
-  ua: "official split ua",
-  ub: "official split ub",
-};
-
 export interface TrainForm {
+  /** The kind of model that is chosen. */
+  model: Signal<Settings["model"]>;
   /** The settings, or null when a field has a value that will not do; the field is then marked, focused and explained. */
   read: () => Settings | null;
-  /** Offers the splits this data set allows. */
-  offerSplits: (table: RatingTable) => void;
+  /** Offers the splits and the fields this data set allows. */
+  offer: (table: RatingTable) => void;
+  /** Sets the form to a kind of model with its defaults. */
+  choose: (model: Settings["model"]) => void;
 }
 
 export function trainForm(submit: () => void): TrainForm {
   const form = byId<HTMLFormElement>("train-form");
   const problem = byId("train-problem");
+  const fieldChoice = byId("field-choice");
+  const model = new Signal(defaultSettings.model);
+
   const control = (name: string) =>
     form.elements.namedItem(name) as HTMLInputElement | HTMLSelectElement | RadioNodeList;
-  const number = (name: string) => control(name) as HTMLInputElement;
+  const number = (name: string) => (control(name) as HTMLInputElement).valueAsNumber;
+  const choice = <K extends keyof Settings>(name: K) => control(name).value as Settings[K];
+  const fieldBoxes = () => [...fieldChoice.querySelectorAll("input")];
 
-  const write = (settings: Partial<Settings>) => {
-    for (const [name, value] of Object.entries(settings))
+  const write = ({ fields, ...others }: Partial<Settings>) => {
+    for (const [name, value] of Object.entries(others))
       (control(name) as { value: string }).value = String(value);
+    if (fields === undefined) return;
+    for (const box of fieldBoxes()) box.checked = fields.includes(box.value as FieldName);
   };
   const current = (): Settings => ({
-    optimizer: control("optimizer").value as Optimizer,
-    loss: control("loss").value as Settings["loss"],
-    factors: number("factors").valueAsNumber,
-    epochs: number("epochs").valueAsNumber,
-    learningRate: number("learningRate").valueAsNumber,
-    regularization: number("regularization").valueAsNumber,
-    split: control("split").value as SplitChoice,
-    testPercent: number("testPercent").valueAsNumber,
-    lastCount: number("lastCount").valueAsNumber,
-    seed: number("seed").valueAsNumber,
+    model: choice("model"),
+    optimizer: choice("optimizer"),
+    loss: choice("loss"),
+    solver: choice("solver"),
+    task: choice("task"),
+    fields: fieldBoxes().flatMap((box) => (box.checked ? [box.value as FieldName] : [])),
+    factors: number("factors"),
+    epochs: number("epochs"),
+    learningRate: number("learningRate"),
+    regularization: number("regularization"),
+    split: choice("split"),
+    testPercent: number("testPercent"),
+    lastCount: number("lastCount"),
+    seed: number("seed"),
   });
   const showFields = () => {
     const settings = current();
@@ -66,24 +69,33 @@ export function trainForm(submit: () => void): TrainForm {
       ))
         input.disabled = !shown;
     }
+    if (settings.model !== model.value) model.set(settings.model);
   };
   const clearMarks = () => {
+    problem.textContent = "";
     for (const input of form.querySelectorAll("[aria-invalid]")) {
       input.removeAttribute("aria-invalid");
       input.removeAttribute("aria-describedby");
     }
   };
+  const mark = (input: HTMLInputElement, message: string) => {
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", problem.id);
+    problem.textContent = message;
+    input.focus();
+  };
 
   form.addEventListener("change", (event) => {
     const target = event.target as HTMLInputElement;
-    // Rates and penalties of one optimizer or loss mean little to another.
-    if (target.name === "optimizer" || target.name === "loss") write(tuningFor(current()));
+    if (target.name === "fields") return;
+    // Rates and penalties of one algorithm or loss mean little to another.
+    if (["model", "optimizer", "loss", "solver", "task"].includes(target.name)) {
+      write(tuningFor(current()));
+    }
     showFields();
   });
   form.addEventListener("input", () => {
-    if (form.querySelector("[aria-invalid]") === null) return;
-    clearMarks();
-    problem.textContent = "";
+    if (form.querySelector("[aria-invalid]") !== null) clearMarks();
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -92,8 +104,8 @@ export function trainForm(submit: () => void): TrainForm {
   form.addEventListener("reset", (event) => {
     event.preventDefault();
     clearMarks();
-    problem.textContent = "";
-    write(defaultSettings);
+    write({ ...defaultSettings, model: model.value });
+    write(tuningFor(current()));
     showFields();
   });
 
@@ -102,33 +114,54 @@ export function trainForm(submit: () => void): TrainForm {
   showFields();
 
   return {
+    model,
     read() {
       clearMarks();
+      const settings = current();
       const wrong = [...form.querySelectorAll<HTMLInputElement>("input[type=number]")].find(
         (input) => !input.checkValidity(),
       );
-      if (wrong === undefined) return current();
-      const name = wrong.labels?.[0]?.firstChild?.textContent?.trim() ?? wrong.name;
-      const whole = wrong.step === "1" ? "a whole number" : "a number";
-      wrong.setAttribute("aria-invalid", "true");
-      wrong.setAttribute("aria-describedby", problem.id);
-      problem.textContent = `${name} must be ${whole} from ${wrong.min} to ${wrong.max}.`;
-      wrong.focus();
-      return null;
+      if (wrong !== undefined) {
+        const name = wrong.labels?.[0]?.firstChild?.textContent?.trim() ?? wrong.name;
+        const whole = wrong.step === "1" ? "a whole number" : "a number";
+        mark(wrong, `${name} must be ${whole} from ${wrong.min} to ${wrong.max}.`);
+        return null;
+      }
+      const [firstBox] = fieldBoxes();
+      if (settings.model === "fm" && settings.fields.length === 0 && firstBox !== undefined) {
+        mark(firstBox, "Choose at least one field to learn from.");
+        return null;
+      }
+      return settings;
     },
-    offerSplits(table) {
-      const choices: SplitChoice[] = ["random", "user"];
-      if (table.timestamps !== null) choices.push("leave-last-out", "time");
+    offer(table) {
+      const splits: SplitChoice[] = ["random", "user"];
+      if (table.timestamps !== null) splits.push("leave-last-out", "time");
       if (table.kind === "ml-100k" && table.ratings.length === 100_000)
-        choices.push(...officialSplits);
+        splits.push(...officialSplits);
       const select = byId<HTMLSelectElement>("split");
       const chosen = select.value as SplitChoice;
-      replace(
-        select,
-        ...choices.map((choice) => h("option", { value: choice }, splitNames[choice])),
-      );
-      select.value = choices.includes(chosen) ? chosen : "random";
+      replace(select, ...splits.map((split) => h("option", { value: split }, splitNames[split])));
+      select.value = splits.includes(chosen) ? chosen : "random";
+      offerFields(table);
+      showFields();
+    },
+    choose(wanted) {
+      if (model.value === wanted) return;
+      write({ model: wanted });
+      write(tuningFor(current()));
       showFields();
     },
   };
+
+  /** What was chosen or left out before stays so; fields that are new here are as by default. */
+  function offerFields(table: RatingTable): void {
+    const before = new Map(fieldBoxes().map((box) => [box.value, box.checked]));
+    const boxes = offeredFields(table).map((name) => {
+      const box = h("input", { type: "checkbox", name: "fields", value: name });
+      box.checked = before.get(name) ?? defaultSettings.fields.includes(name);
+      return h("label", {}, box, fieldLabels[name]);
+    });
+    replace(fieldChoice, ...boxes);
+  }
 }

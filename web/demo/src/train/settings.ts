@@ -2,17 +2,48 @@
 import { type ModelOptions, type SplitOptions, withDefaults } from "featherfm/client";
 import { officialTestRows, type OfficialSplit } from "../data/official-splits.js";
 import type { RatingTable } from "../data/table.js";
+import { fieldNames, isDerived, isIdentity, type FieldName } from "./fields.js";
 
 export type Optimizer = "sgd" | "adagrad" | "adam" | "als";
+export type Solver = "als" | "sgd" | "adagrad" | "adam" | "ftrl" | "sgda";
 export type SplitChoice = "random" | "user" | "leave-last-out" | "time" | OfficialSplit;
 
-export interface Settings {
+export const splitNames: Readonly<Record<SplitChoice, string>> = {
+  random: "random ratings",
+  user: "random, of each person",
+  "leave-last-out": "each person’s latest",
+  time: "the latest of all",
+  u1: "official split u1",
+  u2: "official split u2",
+  u3: "official split u3",
+  u4: "official split u4",
+  u5: "official split u5",
+  ua: "official split ua",
+  ub: "official split ub",
+};
+
+/** What decides which options there are, and their defaults. */
+interface Choice {
+  /** Matrix factorization or a factorization machine. */
+  model: "mf" | "fm";
   optimizer: Optimizer;
   loss: "squared" | "logistic";
+  solver: Solver;
+  /** A rating, or the probability that it is one of four stars or more. */
+  task: "regression" | "classification";
+}
+
+interface Tuning {
   factors: number;
   epochs: number;
   learningRate: number;
+  /** The penalty on factors; the others keep the proportions they have in the package's defaults. */
   regularization: number;
+}
+
+export interface Settings extends Choice, Tuning {
+  /** What a factorization machine learns from. */
+  fields: readonly FieldName[];
   split: SplitChoice;
   /** Share of the ratings held out, in percent. */
   testPercent: number;
@@ -21,42 +52,59 @@ export interface Settings {
   seed: number;
 }
 
-type Tuning = Pick<Settings, "epochs" | "learningRate" | "regularization">;
+type MfPenalties = Record<"user" | "item" | "bias", number>;
+type FmPenalties = Record<"linear" | "factors", number>;
 
-/** The package's own defaults, which were tuned on MovieLens 100K; a field the optimizer does not have is undefined. */
-export function tuningFor({
-  optimizer,
-  loss,
-}: Pick<Settings, "optimizer" | "loss">): Partial<Tuning> {
-  const options = optimizer === "als" ? { optimizer } : { optimizer, loss };
-  const { epochs, learningRate, regularization } = withDefaults({ model: "mf", ...options });
+/** Alternating least squares solves for the squared error and takes no steps: it has neither a loss nor a rate. */
+function choose({ model, optimizer, loss, solver, task }: Choice): ModelOptions {
+  if (model === "fm") return { model, solver, task };
+  return optimizer === "als" ? { model, optimizer } : { model, optimizer, loss };
+}
+
+/** The package's own defaults, which were tuned on MovieLens 100K; what the algorithm does not have is left out. */
+export function tuningFor(choice: Choice): Partial<Tuning> {
+  const { factors, epochs, learningRate, regularization } = withDefaults(choose(choice));
+  const penalties = regularization as Partial<MfPenalties & FmPenalties>;
   return {
+    factors: factors as number,
     epochs: epochs as number,
     ...(learningRate !== undefined && { learningRate: learningRate as number }),
-    regularization: (regularization as { user: number }).user,
+    regularization: (penalties.user ?? penalties.factors) as number,
   };
 }
 
-export const defaultSettings: Settings = {
+const firstChoice: Choice = {
+  model: "mf",
   optimizer: "sgd",
   loss: "squared",
-  factors: 32,
-  epochs: 30,
-  learningRate: 0.05,
-  regularization: 1.2,
-  ...tuningFor({ optimizer: "sgd", loss: "squared" }),
+  solver: "als",
+  task: "regression",
+};
+
+export const defaultSettings: Settings = {
+  ...firstChoice,
+  ...(tuningFor(firstChoice) as Tuning),
+  // As with the package: identities and what the data says, without what is made from the ratings.
+  fields: fieldNames.filter((name) => !isDerived(name)),
   split: "random",
   testPercent: 20,
   lastCount: 1,
   seed: 1,
 };
 
-/** Alternating least squares solves for the squared error and takes no steps: it has neither a loss nor a rate. */
+/** Whether a field of the form means something beside the others. */
 export function applies(field: keyof Settings, settings: Settings): boolean {
   switch (field) {
+    case "optimizer":
+      return settings.model === "mf";
     case "loss":
+      return settings.model === "mf" && settings.optimizer !== "als";
+    case "solver":
+    case "task":
+    case "fields":
+      return settings.model === "fm";
     case "learningRate":
-      return settings.optimizer !== "als";
+      return "learningRate" in tuningFor(settings);
     case "testPercent":
       return settings.split === "random" || settings.split === "user" || settings.split === "time";
     case "lastCount":
@@ -67,13 +115,42 @@ export function applies(field: keyof Settings, settings: Settings): boolean {
 }
 
 export function modelOptions(settings: Settings): ModelOptions {
-  const { optimizer, loss, factors, epochs, learningRate, seed } = settings;
-  const common = { model: "mf", factors, epochs, seed } as const;
-  if (optimizer === "als") return { ...common, optimizer, regularization: settings.regularization };
-  // Biases are learned from many ratings each and bear a twelfth of the penalty, as in the package's defaults.
-  const { regularization: factor } = settings;
-  const regularization = { user: factor, item: factor, bias: factor / 12 };
-  return { ...common, optimizer, loss, learningRate, regularization };
+  const chosen = choose(settings);
+  const { factors, epochs, learningRate, regularization, seed, fields } = settings;
+  const defaults = withDefaults(chosen)["regularization"] as MfPenalties | FmPenalties;
+  const tuned = {
+    ...chosen,
+    factors,
+    epochs,
+    seed,
+    ...(applies("learningRate", settings) && { learningRate }),
+  };
+  if (tuned.model !== "fm") {
+    const { user, item, bias } = defaults as MfPenalties;
+    const scaled = inProportion({ user, item, bias }, user, regularization);
+    return { ...tuned, regularization: scaled } as ModelOptions;
+  }
+  const { linear, factors: onFactors } = defaults as FmPenalties;
+  return {
+    ...tuned,
+    regularization: inProportion({ linear, factors: onFactors }, onFactors, regularization),
+    identity: { user: fields.includes("user"), item: fields.includes("item") },
+    fields: fields.filter((name) => !isIdentity(name) && !isDerived(name)),
+    derived: fields.filter(isDerived),
+  } as ModelOptions;
+}
+
+/** The penalties with `value` in place of the `leading` one, and the others as many times as large. */
+function inProportion<K extends string>(
+  penalties: Record<K, number>,
+  leading: number,
+  value: number,
+): Record<K, number> {
+  const scaled = Object.entries<number>(penalties).map(([name, penalty]) => [
+    name,
+    leading === 0 ? value : penalty * (value / leading),
+  ]);
+  return Object.fromEntries(scaled) as Record<K, number>;
 }
 
 export function splitOptions(settings: Settings, table: RatingTable): SplitOptions {
@@ -90,4 +167,11 @@ export function splitOptions(settings: Settings, table: RatingTable): SplitOptio
     default:
       return { by: "rows", testRows: officialTestRows(split, table) };
   }
+}
+
+/** In words: "official split u1", "random ratings, 20 %". */
+export function splitText({ split, testPercent, lastCount }: Settings): string {
+  if (split === "leave-last-out") return `${splitNames[split]} ${lastCount}`;
+  const share = split === "random" || split === "user" || split === "time";
+  return share ? `${splitNames[split]}, ${testPercent} %` : splitNames[split];
 }

@@ -1,16 +1,32 @@
 /** The section "Train": the run under way, its curve, and the figures at the end. */
+import type { EpochReport } from "featherfm";
 import type { App, Run, Session } from "../app.js";
 import { relevantFrom, showRating } from "../scale.js";
 import { announce, byId, plural, seconds, sentence } from "../ui/dom.js";
 import { clearToast, toast } from "../ui/toast.js";
 import { learningCurve } from "./chart.js";
+import { mountFields } from "./field-view.js";
 import { trainForm } from "./form.js";
-import type { Contestant, Figures, Scores, Trained } from "./run.js";
+import {
+  predictionOf,
+  type Contestant,
+  type Figures,
+  type Prediction,
+  type Scores,
+  type Trained,
+} from "./run.js";
 
 export interface TrainView {
   /** Trains with what the form says. Never rejects: trouble is shown on the page. */
   start: () => Promise<void>;
+  /** The same with a factorization machine chosen in the form. */
+  startMachine: () => Promise<void>;
 }
+
+const errorNames: Record<Prediction, { short: string; long: string; second: string }> = {
+  rating: { short: "RMSE", long: "Error (RMSE)", second: "MAE" },
+  liking: { short: "Log loss", long: "Error (log loss)", second: "Right" },
+};
 
 const probes = {
   train: ".train-key",
@@ -59,6 +75,7 @@ export function mountTrain(app: App): TrainView {
     }
   };
   const form = trainForm(() => void start());
+  mountFields(app, form.model);
 
   heroButton.addEventListener("click", () => void start());
   cancelButton.addEventListener("click", () => {
@@ -75,25 +92,38 @@ export function mountTrain(app: App): TrainView {
     if (hadFocus && cancelButton.disabled) trainButton.focus();
     byId<HTMLProgressElement>("progress").value = run?.fraction ?? (trained === null ? 0 : 1);
     byId("progress-text").textContent = progressText(session, run);
-    if (run !== null) curve.draw(run.reports, run.settings.epochs);
+    if (run !== null) draw(run.reports, run.settings.epochs, predictionOf(run.settings));
     else drawSummary(trained);
   };
   const drawSummary = (trained: Trained | null) => {
     const epochs = trained?.model.summary.epochs ?? [];
-    curve.draw(epochs, epochs.length);
+    draw(epochs, epochs.length, trained?.predicts ?? "rating");
+  };
+  const draw = (reports: readonly EpochReport[], epochs: number, predicts: Prediction) => {
+    byId("chart-error").textContent = errorNames[predicts].long;
+    curve.draw(reports, epochs, predicts);
   };
 
   app.run.follow(showState);
   app.session.follow((session, before) => {
-    if (session !== null && session.table !== before?.table) form.offerSplits(session.table);
+    if (session !== null && session.table !== before?.table) form.offer(session.table);
     if (session !== null) {
       byId("relevant-from").textContent =
         `${showRating(relevantFrom(session.scale))} of ${showRating(session.scale.high)}`;
     }
+    const names = errorNames[session?.trained?.predicts ?? "rating"];
+    byId("error-name").textContent = names.short;
+    byId("second-name").textContent = names.second;
     showState();
   });
   app.scores.follow(showFigures);
-  return { start };
+  return {
+    start,
+    startMachine() {
+      form.choose("fm");
+      return start();
+    },
+  };
 }
 
 function reason(error: unknown): string {
@@ -116,9 +146,9 @@ function progressText(session: Session | null, run: Run | null): string {
 }
 
 function showFigures(scores: Scores): void {
-  for (const row of document.querySelectorAll<HTMLElement>(".figures tbody tr")) {
+  for (const row of document.querySelectorAll<HTMLElement>(".figures [data-row]")) {
     const figures: Figures = scores[row.dataset["row"] as Contestant] ?? {};
-    const values = [figures.rmse, figures.mae, figures.precision, figures.ndcg];
+    const values = [figures.error, figures.second, figures.precision, figures.ndcg];
     row
       .querySelectorAll("td")
       .forEach((cell, k) => (cell.textContent = values[k]?.toFixed(3) ?? "–"));

@@ -1,5 +1,5 @@
 /**
- * The visitor's own ratings: kept in this browser's IndexedDB, and nowhere else. A rating belongs to a film by title and
+ * The visitor's own ratings, and what they say about themselves: kept in this browser's IndexedDB, and nowhere else. A rating belongs to a film by title and
  * year, so that it survives a change of the data set; one without its film there is set aside, not lost.
  */
 import { del, get, set } from "idb-keyval";
@@ -16,6 +16,20 @@ export interface OwnRating {
   stars: number;
 }
 
+/** What the visitor says about themselves; null is not said. */
+export interface About {
+  age: number | null;
+  gender: string | null;
+  occupation: string | null;
+}
+
+export interface Content {
+  readonly ratings: readonly OwnRating[];
+  readonly about: About;
+}
+
+export const nothingSaid: About = { age: null, gender: null, occupation: null };
+
 export interface Sorted {
   here: { film: Film; stars: number }[];
   setAside: OwnRating[];
@@ -24,14 +38,26 @@ export interface Sorted {
 const key = "featherfm-ratings";
 
 export class Profile {
-  /** Newest first. */
-  readonly ratings = new Signal<readonly OwnRating[]>([]);
+  /** Ratings newest first. */
+  readonly content = new Signal<Content>({ ratings: [], about: nothingSaid });
+
+  get ratings(): readonly OwnRating[] {
+    return this.content.value.ratings;
+  }
+
+  get about(): About {
+    return this.content.value.about;
+  }
+
+  get empty(): boolean {
+    return this.ratings.length === 0 && !saysSomething(this.about);
+  }
 
   /** False when the browser keeps nothing, as in some private windows. */
   async restore(): Promise<boolean> {
     try {
       const kept = await get<unknown>(key);
-      if (kept !== undefined) this.ratings.set(validRatings(kept));
+      if (kept !== undefined) this.content.set(validContent(kept));
       return true;
     } catch {
       return false;
@@ -40,36 +66,35 @@ export class Profile {
 
   rate(film: Film, stars: number): void {
     const { id, title, year } = film;
-    const others = this.ratings.value.filter((rating) => !isOf(rating, film));
-    const known = this.ratings.value.length !== others.length;
+    const others = this.ratings.filter((rating) => !isOf(rating, film));
+    const known = this.ratings.length !== others.length;
     const rating = { id, title, year, stars };
     // A changed rating keeps its place, so that the list does not move under the visitor's hand.
-    this.replaceAll(
-      known
-        ? this.ratings.value.map((old) => (isOf(old, film) ? rating : old))
-        : [rating, ...others],
-    );
+    const ratings = known
+      ? this.ratings.map((old) => (isOf(old, film) ? rating : old))
+      : [rating, ...others];
+    this.replaceAll({ ratings, about: this.about });
   }
 
-  remove(film: { id: Id; title: string; year: number | null }): void {
-    this.replaceAll(this.ratings.value.filter((rating) => !isOf(rating, film)));
+  tell(about: About): void {
+    this.replaceAll({ ratings: this.ratings, about });
   }
 
   starsOf(film: Film): number {
-    return this.ratings.value.find((rating) => isOf(rating, film))?.stars ?? 0;
+    return this.ratings.find((rating) => isOf(rating, film))?.stars ?? 0;
   }
 
-  replaceAll(ratings: readonly OwnRating[]): void {
-    this.ratings.set(ratings);
+  replaceAll(content: Content): void {
+    this.content.set(content);
     // A browser that refuses to store leaves the ratings good for this visit; the page says so at its start.
-    void (ratings.length === 0 ? del(key) : set(key, { version: 1, ratings })).catch(() => {});
+    void (this.empty ? del(key) : set(key, { version: 1, ...content })).catch(() => {});
   }
 
   /** The ratings by whether the films occur in a data set. Two that meet in one film there count once, the newer one. */
   sort(films: Films): Sorted {
     const here = new Map<Id, { film: Film; stars: number }>();
     const setAside: OwnRating[] = [];
-    for (const rating of this.ratings.value) {
+    for (const rating of this.ratings) {
       const film = films.match(rating);
       if (film === undefined) setAside.push(rating);
       else if (!here.has(film.id)) here.set(film.id, { film, stars: rating.stars });
@@ -79,15 +104,15 @@ export class Profile {
 
   toJson(): string {
     return JSON.stringify(
-      { format: "featherfm-ratings", version: 1, ratings: this.ratings.value },
+      { format: "featherfm-ratings", version: 1, ...this.content.value },
       null,
       2,
     );
   }
 }
 
-/** The ratings in an exported file. Throws an `Error` with a message for the visitor. */
-export function ratingsFromJson(name: string, text: string): OwnRating[] {
+/** What an exported file holds. Throws an `Error` with a message for the visitor. */
+export function contentFromJson(name: string, text: string): Content {
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -100,15 +125,35 @@ export function ratingsFromJson(name: string, text: string): OwnRating[] {
     );
   }
   try {
-    return validRatings(content);
+    return validContent(content);
   } catch (cause) {
     throw new Error(`${name}: ${(cause as Error).message} Nothing was changed.`, { cause });
   }
 }
 
-function validRatings(content: unknown): OwnRating[] {
-  const { version, ratings } = (content ?? {}) as { version?: unknown; ratings?: unknown };
+export function saysSomething(about: About): boolean {
+  return Object.values(about).some((value) => value !== null);
+}
+
+function validContent(content: unknown): Content {
+  const { version, ratings, about } = (content ?? {}) as Record<string, unknown>;
   if (version !== 1) throw new Error(`version ${String(version)} is not known here.`);
+  // Files from before there were features have no such entry.
+  return { ratings: validRatings(ratings), about: validAbout(about ?? nothingSaid) };
+}
+
+function validAbout(about: unknown): About {
+  const { age = null, gender = null, occupation = null } = about as Record<string, unknown>;
+  if (age !== null && !(typeof age === "number" && age > 0 && age < 130))
+    throw new Error("the age is no number of years.");
+  const word = (value: unknown): value is string | null =>
+    value === null || (typeof value === "string" && value !== "" && value.length <= 100);
+  if (!word(gender) || !word(occupation))
+    throw new Error("gender and occupation must be words or null.");
+  return { age, gender, occupation };
+}
+
+function validRatings(ratings: unknown): OwnRating[] {
   if (!Array.isArray(ratings) || ratings.length > 10_000)
     throw new Error("there is no list of ratings of a sensible length.");
   return ratings.map((entry: unknown, k) => {

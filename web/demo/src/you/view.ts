@@ -1,13 +1,15 @@
 /** The section "You": rate films, see what follows from it, take the ratings along or throw them away. */
 import type { App, Session } from "../app.js";
 import type { Film } from "../data/table.js";
-import { fromStars, toStars } from "../scale.js";
+import { fromStars, liked } from "../scale.js";
 import { announce, byId, download, h, icon, plural, replace } from "../ui/dom.js";
 import { combobox } from "../ui/combobox.js";
 import { emptyRow, filmRow, fullTitle } from "../ui/film-row.js";
-import { setStars, starControl, starRow } from "../ui/stars.js";
+import { personForm } from "../ui/person-form.js";
+import { predicted } from "../ui/predicted.js";
+import { setStars, starControl } from "../ui/stars.js";
 import { toast } from "../ui/toast.js";
-import { Profile, ratingsFromJson, type OwnRating } from "./profile.js";
+import { contentFromJson, nothingSaid, Profile, saysSomething, type Content } from "./profile.js";
 
 export interface YouView {
   /** Ratings exported before. Trouble is shown on the page. */
@@ -51,6 +53,10 @@ export async function mountYou(app: App): Promise<YouView> {
     announce("Other films to rate are listed.");
   });
 
+  const about = personForm(byId<HTMLFieldSetElement>("about-you"), (said) => {
+    profile.tell(said);
+  });
+
   byId("export-ratings").addEventListener("click", () => {
     download("featherfm-ratings.json", "application/json", profile.toJson());
   });
@@ -63,11 +69,15 @@ export async function mountYou(app: App): Promise<YouView> {
     if (chosen !== undefined) void importFile(chosen);
   });
   byId("delete-ratings").addEventListener("click", () => {
-    change([], `${plural(profile.ratings.value.length, "rating")} deleted.`);
+    const also = saysSomething(profile.about) ? ", and what you said about yourself," : "";
+    change(
+      { ratings: [], about: nothingSaid },
+      `${plural(profile.ratings.length, "rating")}${also} deleted.`,
+    );
     byId("own-title").focus();
   });
 
-  profile.ratings.follow(() => {
+  profile.content.follow(() => {
     refresh();
   });
   app.session.follow((session, before) => {
@@ -86,17 +96,17 @@ export async function mountYou(app: App): Promise<YouView> {
   async function importFile(chosen: File): Promise<void> {
     problem.textContent = "";
     try {
-      const ratings = ratingsFromJson(chosen.name, await chosen.text());
-      change(ratings, `${plural(ratings.length, "rating")} imported.`);
+      const content = contentFromJson(chosen.name, await chosen.text());
+      change(content, `${plural(content.ratings.length, "rating")} imported.`);
     } catch (error) {
       problem.textContent = (error as Error).message;
     }
   }
 
-  /** Replaces the ratings in a way that can be taken back. */
-  function change(ratings: readonly OwnRating[], text: string): void {
-    const before = profile.ratings.value;
-    profile.replaceAll(ratings);
+  /** Replaces what is kept in a way that can be taken back. */
+  function change(content: Content, text: string): void {
+    const before = profile.content.value;
+    profile.replaceAll(content);
     toast(text, {
       run: () => {
         profile.replaceAll(before);
@@ -130,8 +140,9 @@ export async function mountYou(app: App): Promise<YouView> {
 
   function refresh(): void {
     const session = app.session.value;
-    byId<HTMLButtonElement>("export-ratings").disabled = profile.ratings.value.length === 0;
-    byId<HTMLButtonElement>("delete-ratings").disabled = profile.ratings.value.length === 0;
+    byId<HTMLButtonElement>("export-ratings").disabled = profile.empty;
+    byId<HTMLButtonElement>("delete-ratings").disabled = profile.empty;
+    about.show(session, profile.about);
     if (session === null) return;
     byId("rate-list")
       .querySelectorAll("fieldset")
@@ -187,12 +198,10 @@ export async function mountYou(app: App): Promise<YouView> {
 
   function removeButton(film: Film, position: number): HTMLButtonElement {
     const remove = () => {
-      change(
-        profile.ratings.value.filter(
-          (rating) => app.session.value?.films.match(rating)?.id !== film.id,
-        ),
-        `Your rating of ${film.title} is deleted.`,
+      const ratings = profile.ratings.filter(
+        (rating) => app.session.value?.films.match(rating)?.id !== film.id,
       );
+      change({ ratings, about: profile.about }, `Your rating of ${film.title} is deleted.`);
       const left = byId("own-list").querySelectorAll<HTMLButtonElement>(".icon-button");
       (left[Math.min(position, left.length - 1)] ?? byId("own-title")).focus();
     };
@@ -206,25 +215,31 @@ export async function mountYou(app: App): Promise<YouView> {
 
   async function recommend(session: Session): Promise<void> {
     const mine = ++request;
-    const list = byId("for-you");
     const { films, scale, trained } = session;
     const { here } = profile.sort(films);
     const show = (note: string, ...rows: HTMLLIElement[]) => {
       byId("for-you-note").textContent = note;
-      replace(list, ...rows);
+      replace(byId("for-you"), ...rows);
     };
     if (trained === null) {
       show("", emptyRow("Train a model first"));
       return;
     }
-    if (here.length === 0) {
+    const features = about.features();
+    const said = Object.keys(features);
+    if (here.length === 0 && said.length === 0) {
       show("", emptyRow("Rate one film, and ten for you appear here"));
       return;
     }
 
     const began = performance.now();
     const you = await trained.model.foldInUser(
-      here.map(({ film, stars }) => ({ item: film.id, rating: fromStars(stars, scale) })),
+      here.map(({ film, stars }) => {
+        const rating = fromStars(stars, scale);
+        const liking = liked(rating, scale) ? 1 : 0;
+        return { item: film.id, rating: trained.predicts === "liking" ? liking : rating };
+      }),
+      said.length > 0 ? { features } : {},
     );
     const candidates = films.byPopularity.filter((film) => films.wellKnown(film));
     const offers = await you.recommend({ n: 10, candidates: candidates.map(({ id }) => id) });
@@ -233,7 +248,7 @@ export async function mountYou(app: App): Promise<YouView> {
     // Stars can be given faster than answers come back: only the last question is answered.
     if (mine !== request || app.session.value !== session) return;
     show(
-      `From ${plural(here.length, "rating")}, in ${elapsed.toFixed(elapsed < 10 ? 1 : 0)} ms, without training`,
+      basis(here.length, said.length > 0, elapsed),
       ...offers.map(({ item, score }, k) => {
         const causes = (reasons[k]?.contributions ?? [])
           .filter(({ contribution }) => contribution > 0)
@@ -241,11 +256,21 @@ export async function mountYou(app: App): Promise<YouView> {
         const named = causes.map((cause) => films.get(cause.item).title).join(" and ");
         return filmRow({
           film: films.get(item),
-          side: starRow(toStars(score, scale), score.toFixed(1), `predicted ${score.toFixed(1)}`),
+          side: predicted(score, trained.predicts, scale),
           more: [named === "" ? "rated high by most" : `because you rated ${named}`],
           moreLines: 2,
         });
       }),
     );
   }
+}
+
+/** Where the recommendations come from, in a line. */
+function basis(ratings: number, said: boolean, elapsed: number): string {
+  const from = [
+    ...(ratings > 0 ? [plural(ratings, "rating")] : []),
+    ...(said ? ["what you said"] : []),
+  ];
+  const time = `${elapsed.toFixed(elapsed < 10 ? 1 : 0)} ms`;
+  return `From ${from.join(" and ")}, in ${time}${said ? "" : ", without training"}`;
 }
