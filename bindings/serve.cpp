@@ -8,7 +8,10 @@
 #include "arrays.h"
 #include "features.h"
 #include "guard.h"
+#include "base/portable_math.h"
 #include "rank/metrics.h"
+#include "rank/optimistic.h"
+#include "rank/sample_fold_in.h"
 #include "served_model.h"
 #include "train/fm_options.h"
 
@@ -25,7 +28,9 @@ class Contexts {
     const auto given = features_from_js(features);
     if (given.empty()) return;
     const FactorizationMachine& machine = model.file.fm();
-    sums_.emplace(row_sums(machine, describe(machine.space, Side::context, given, {})));
+    const SparseRows rows = describe(machine.space, Side::context, given, {});
+    sums_.emplace(row_sums(machine, rows));
+    if (model.posterior()) samples_.emplace(sample_sums(machine, rows));
   }
   bool any() const { return sums_.has_value(); }
   // The last row of the sums is the empty one.
@@ -34,10 +39,77 @@ class Contexts {
   void add_to(UserRow& user, std::size_t k) const {
     if (sums_) featherfm::add_to(user, *sums_, static_cast<std::uint32_t>(count() == 1 ? 0 : k));
   }
+  void add_to(SampleUser& user, const SampleTowers& towers, std::size_t k) const {
+    if (samples_) towers.add_to(user, *samples_, static_cast<std::uint32_t>(count() == 1 ? 0 : k));
+  }
 
  private:
   std::optional<RowSums> sums_;
+  std::optional<SampleSums> samples_;
 };
+
+// Predictions of a sampled machine for pairs (user, item): {mean, deviation, probabilities}.
+class Predictions {
+ public:
+  explicit Predictions(const ServedModel& model)
+      : towers_(model.sample_towers()),
+        average_(model.file.fm()),
+        scores_(model.posterior()->samples()) {}
+
+  Predicted add(const SampleUser& user, std::uint32_t item) {
+    towers_.scores(user, item, scores_);
+    const Predicted predicted = average_.predict(scores_);
+    means_.push_back(predicted.mean);
+    deviations_.push_back(predicted.deviation);
+    const auto classes = average_.probabilities();
+    probabilities_.insert(probabilities_.end(), classes.begin(), classes.end());
+    return predicted;
+  }
+
+  val means() const { return to_js(means_); }
+  val to_object() const {
+    val result = val::object();
+    set(result, "mean", to_js(means_));
+    set(result, "deviation", to_js(deviations_));
+    set(result, "probabilities", to_js(probabilities_));
+    return result;
+  }
+
+ private:
+  const SampleTowers& towers_;
+  PosteriorAverage average_;
+  std::vector<float> scores_, means_, deviations_, probabilities_;
+};
+
+void require_posterior(const ServedModel& model) {
+  if (model.posterior()) return;
+  fail(ErrorCode::invalid_argument, "model",
+       {"only a model trained with the solver \"mcmc\" knows how sure it is"});
+}
+
+Predictions predicted_pairs(const ServedModel& model, const Indices& users, const Indices& items,
+                            const Contexts& contexts) {
+  Predictions predictions(model);
+  for (std::size_t k = 0; k < users.size(); ++k) {
+    SampleUser user = model.sample_towers().user(users[k]);
+    contexts.add_to(user, model.sample_towers(), k);
+    predictions.add(user, items[k]);
+  }
+  return predictions;
+}
+
+// {mean, deviation, probabilities: pairs x classes} of a sampled machine.
+val predict_distribution(const ServedModel& model, const val& users, const val& items,
+                         const val& context) {
+  return guarded([&] {
+    require_posterior(model);
+    const auto user_list = from_js<std::uint32_t>(users), item_list = from_js<std::uint32_t>(items);
+    require_same_size(item_list.size(), user_list.size(), "items");
+    const Contexts contexts(model, context);
+    if (contexts.count() > 1) require_same_size(contexts.count(), user_list.size(), "context");
+    return predicted_pairs(model, user_list, item_list, contexts).to_object();
+  });
+}
 
 val predict(const ServedModel& model, const val& users, const val& items, bool clip,
             const val& context) {
@@ -46,6 +118,7 @@ val predict(const ServedModel& model, const val& users, const val& items, bool c
     require_same_size(item_list.size(), user_list.size(), "items");
     const Contexts contexts(model, context);
     if (contexts.count() > 1) require_same_size(contexts.count(), user_list.size(), "context");
+    if (model.posterior()) return predicted_pairs(model, user_list, item_list, contexts).means();
     std::vector<float> values(user_list.size());
     for (std::size_t k = 0; k < values.size(); ++k) {
       float score;
@@ -84,7 +157,8 @@ struct Request {
                           {{"exact", Scan::exact}, {"int8", Scan::int8}})),
         exclude(from_js<std::uint32_t>(given.raw("exclude"))),
         has_candidates(!missing(given.raw("candidates"))),
-        candidates(from_js<std::uint32_t>(given.raw("candidates"))) {}
+        candidates(from_js<std::uint32_t>(given.raw("candidates"))),
+        optimism(given.number("optimism")) {}
 
   ItemFilter filter(std::span<const std::uint32_t> seen) const {
     ItemFilter result{seen, exclude, std::nullopt};
@@ -97,11 +171,30 @@ struct Request {
   Indices exclude;
   bool has_candidates;
   Indices candidates;
+  double optimism;  // of sampled machines
 };
 
 void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) {
   if (row < matrix.rows()) return;
   fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
+}
+
+// {indices, scores} of a sampled machine: ranked by the mean of the samples' scores, or by what they
+// hold possible; the scores are the predictions.
+val sampled_top(const ServedModel& model, const SampleUser& user, const Request& request,
+                std::span<const std::uint32_t> seen) {
+  const auto items = static_cast<std::uint32_t>(model.towers.items.rows());
+  Indices indices;
+  Predictions predictions(model);
+  for (const Scored& scored : optimistic_top(model.sample_towers(), user, items, request.n,
+                                             request.optimism, request.filter(seen))) {
+    indices.push_back(scored.index);
+    predictions.add(user, scored.index);
+  }
+  val result = val::object();
+  set(result, "indices", to_js(indices));
+  set(result, "scores", predictions.means());
+  return result;
 }
 
 // One {indices, scores} for each of `users`.
@@ -113,6 +206,12 @@ val recommend(ServedModel& model, const val& users, bool filter_seen, const val&
     for (const std::uint32_t user : from_js<std::uint32_t>(users)) {
       require_row(user, model.towers.users, "users");
       const auto seen = filter_seen ? model.file.seen.of(user) : std::span<const std::uint32_t>{};
+      if (model.posterior()) {
+        SampleUser sampled = model.sample_towers().user(user);
+        contexts.add_to(sampled, model.sample_towers(), 0);
+        result.call<void>("push", sampled_top(model, sampled, request, seen));
+        continue;
+      }
       UserRow row = user_row(model.towers, user);
       contexts.add_to(row, 0);
       const auto top = model.ranker.top({row.row.data(), row.offset}, request.n,
@@ -152,18 +251,39 @@ struct Given {
     const SparseRows row =
         describe(machine.space, Side::user, features_from_js(given.raw("features")), items);
     add_to(start, row_sums(machine, row), 0);
+    if (!model.posterior()) return;
+    sampled = model.sample_towers().user(static_cast<std::uint32_t>(model.towers.users.rows()));
+    model.sample_towers().add_to(sampled, sample_sums(machine, row), 0);
   }
   GivenRatings ratings() const { return {items, values, weights}; }
 
   Indices items;
   std::vector<float> values, weights;
   UserRow start;
+  SampleUser sampled;  // the start in every sample, of a sampled machine
   std::optional<float> regularization;
 };
+
+// A user of a sampled machine for JavaScript: {vector, bias, parts}.
+val guest_to_js(const ServedModel& model, const SampleUser& user) {
+  double offset = 0;
+  for (const float part : user.parts) offset += double{part};
+  offset /= static_cast<double>(user.parts.size());
+  val result = val::object();
+  set(result, "vector", to_js(std::span<const float>(user.row).first(model.towers.factors)));
+  set(result, "bias", offset - double{model.towers.base_offset});
+  set(result, "parts", to_js(user.parts));
+  return result;
+}
 
 val fold_in(ServedModel& model, const val& ratings) {
   return guarded([&] {
     const Given given(model, Options(ratings));
+    if (model.posterior()) {
+      const SampleFoldIn fold_in(model.file.fm(), model.towers, model.sample_towers(),
+                                 given.sampled);
+      return guest_to_js(model, fold_in.fold(given.ratings(), given.regularization));
+    }
     const FoldedUser user =
         model.fold_in().fold(given.ratings(), given.start, given.regularization);
     val result = val::object();
@@ -177,7 +297,10 @@ val explain(ServedModel& model, const val& ratings, std::uint32_t item) {
   return guarded([&] {
     const Given given(model, Options(ratings));
     const ScoreParts parts =
-        model.fold_in().explain(given.ratings(), item, given.start, given.regularization);
+        model.posterior()
+            ? SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), given.sampled)
+                  .explain(given.ratings(), item, given.regularization)
+            : model.fold_in().explain(given.ratings(), item, given.start, given.regularization);
     val result = val::object();
     set(result, "score", double{parts.score});
     set(result, "base", double{parts.base});
@@ -194,15 +317,54 @@ UserRow guest_row(const ServedModel& model, const val& user) {
   return folded.tower_row(model.towers);
 }
 
+// The same for a sampled machine: {vector, bias, parts}.
+SampleUser sampled_guest(const ServedModel& model, const val& user) {
+  SampleUser guest = model.sample_towers().user_like(guest_row(model, user));
+  const auto parts = from_js<float>(Options(user).raw("parts"));
+  require_same_size(parts.size(), guest.parts.size(), "parts");
+  guest.parts = parts;
+  return guest;
+}
+
 val recommend_guest(ServedModel& model, const val& user, const val& seen, const val& options) {
   return guarded([&] {
-    UserRow guest = guest_row(model, user);
-    Contexts(model, Options(options).raw("context")).add_to(guest, 0);
+    const Contexts contexts(model, Options(options).raw("context"));
     const Request request{Options(options)};
     const auto seen_items = from_js<std::uint32_t>(seen);
+    if (model.posterior()) {
+      SampleUser sampled = sampled_guest(model, user);
+      contexts.add_to(sampled, model.sample_towers(), 0);
+      return sampled_top(model, sampled, request, seen_items);
+    }
+    UserRow guest = guest_row(model, user);
+    contexts.add_to(guest, 0);
     const auto top = model.ranker.top({guest.row.data(), guest.offset}, request.n,
                                       request.filter(seen_items), request.scan);
     return scored_to_js(top, &model.towers);
+  });
+}
+
+Predictions predicted_guest(const ServedModel& model, const val& user, const Indices& items,
+                            const Contexts& contexts) {
+  const SampleUser guest = sampled_guest(model, user);
+  Predictions predictions(model);
+  for (std::size_t k = 0; k < items.size(); ++k) {
+    require_row(items[k], model.towers.items, "items");
+    SampleUser row = guest;
+    contexts.add_to(row, model.sample_towers(), k);
+    predictions.add(row, items[k]);
+  }
+  return predictions;
+}
+
+val guest_distribution(const ServedModel& model, const val& user, const val& items,
+                       const val& context) {
+  return guarded([&] {
+    require_posterior(model);
+    const auto item_list = from_js<std::uint32_t>(items);
+    const Contexts contexts(model, context);
+    if (contexts.count() > 1) require_same_size(contexts.count(), item_list.size(), "context");
+    return predicted_guest(model, user, item_list, contexts).to_object();
   });
 }
 
@@ -212,6 +374,7 @@ val predict_guest(const ServedModel& model, const val& user, const val& items, b
     const auto item_list = from_js<std::uint32_t>(items);
     const Contexts contexts(model, context);
     if (contexts.count() > 1) require_same_size(contexts.count(), item_list.size(), "context");
+    if (model.posterior()) return predicted_guest(model, user, item_list, contexts).means();
     const UserRow guest = guest_row(model, user);
     std::vector<float> values;
     for (std::size_t k = 0; k < item_list.size(); ++k) {
@@ -295,11 +458,31 @@ val rating_errors_to_js(const RatingErrors& errors) {
   return result;
 }
 
+std::vector<Predicted> predictions_on(const FactorizationMachine& model, const Design& design) {
+  PosteriorScores scores(model, design);
+  while (!scores.advance()) {
+  }
+  return scores.predicted();
+}
+
 // `targets`: what the caller calls them.
 RatingErrors errors_on(const FactorizationMachine& model, Design design, const char* targets) {
-  if (model.link == Link::logistic) {
+  const bool labels = model.link == Link::logistic ||
+                      (model.posterior && model.posterior->task == Task::classification);
+  if (labels) {
     require_labels(design.targets, targets);
     for (float& target : design.targets) target = label_of(target);
+  }
+  if (model.posterior) {
+    std::vector<float> values;
+    for (const Predicted& predicted : predictions_on(model, design)) {
+      // Of a probability, the score of which it is the sigmoid.
+      const double p = std::clamp(double{predicted.mean}, 1e-7, 1 - 1e-7);
+      values.push_back(labels ? static_cast<float>(portable_log(p / (1 - p))) : predicted.mean);
+    }
+    return rating_errors(values, design.targets, design.weights,
+                         labels ? Link::logistic : Link::identity,
+                         labels ? ValueRange{0, 1} : model.range);
   }
   return rating_errors(scores(model, design), design.targets, design.weights, model.link,
                        model.range);
@@ -325,7 +508,13 @@ const FactorizationMachine& machine_of(const ServedModel& model) {
 val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
   return guarded([&] {
     const FactorizationMachine& machine = machine_of(model);
-    auto values = scores(machine, make_design(rows, machine.space.columns()));
+    const Design design = make_design(rows, machine.space.columns());
+    if (machine.posterior) {
+      std::vector<float> means;
+      for (const Predicted& one : predictions_on(machine, design)) means.push_back(one.mean);
+      return to_js(means);
+    }
+    auto values = scores(machine, design);
     for (float& value : values) value = model.towers.value_of(value, clip);
     return to_js(values);
   });
@@ -348,6 +537,14 @@ val parameters(const ServedModel& model) {
     set(result, "linear", to_js(machine.linear));
     set(result, "factors", to_js(machine.factors.without_padding()));
     return result;
+  });
+}
+
+// The values of ordered classes; empty for other models.
+val classes(const ServedModel& model) {
+  return guarded([&] {
+    return to_js(model.posterior() ? std::span<const float>(model.posterior()->classes)
+                                   : std::span<const float>{});
   });
 }
 
@@ -464,6 +661,14 @@ EMSCRIPTEN_BINDINGS(serve) {
           "userIds", +[](const ServedModel& m) { return m.file.user_ids; })
       .property(
           "itemIds", +[](const ServedModel& m) { return m.file.item_ids; })
+      .property(
+          "samples",
+          +[](const ServedModel& m) { return m.posterior() ? m.posterior()->samples() : 0; })
+      .property(
+          "probabilities", +[](const ServedModel& m) { return m.posterior() && m.posterior()->task == Task::classification; })
+      .function("classes()", &classes)
+      .function("predictDistribution(users, items, context)", &predict_distribution)
+      .function("guestDistribution(user, items, context)", &guest_distribution)
       .property(
           "features", +[](const ServedModel& m) { return m.file.features; })
       .function("predict(users, items, clip, context)", &predict)

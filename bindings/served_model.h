@@ -8,6 +8,7 @@
 
 #include "data/seen_items.h"
 #include "io/model_file.h"
+#include "model/posterior_prediction.h"
 #include "model/towers.h"
 #include "rank/fold_in.h"
 #include "rank/top_k.h"
@@ -29,12 +30,24 @@ class ServedModel {
     return *fold_in_;
   }
 
+  // The posterior of a sampled factorization machine, or null.
+  const Posterior* posterior() const {
+    return file.is_fm() ? file.fm().posterior.get() : nullptr;
+  }
+
+  // Made at first use; only for sampled machines.
+  const SampleTowers& sample_towers() const {
+    if (!sample_towers_) sample_towers_.emplace(file.fm(), towers);
+    return *sample_towers_;
+  }
+
   ModelFile file;
   Towers towers;
   ItemRanker ranker;
 
  private:
   std::optional<FoldIn> fold_in_;
+  mutable std::optional<SampleTowers> sample_towers_;
 };
 
 using ModelHandle = std::shared_ptr<ServedModel>;

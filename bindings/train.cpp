@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "served_model.h"
 #include "train/fm_als.h"
+#include "train/fm_gibbs.h"
 #include "train/fm_sgd.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
@@ -92,11 +93,16 @@ FmSolver fm_solver(const std::string& name) {
                            {"sgda", FmSolver::sgda}});
 }
 
+Task task(const Options& given) {
+  return choice<Task>(given.text("task"), "task",
+                      {{"regression", Task::regression},
+                       {"classification", Task::classification},
+                       {"ordinal", Task::ordinal}});
+}
+
 void read_fm_common(const Options& given, FmOptions& options) {
   const Options terms = given.part("terms"), regularization = given.part("regularization");
-  options.task =
-      choice<Task>(given.text("task"), "task",
-                   {{"regression", Task::regression}, {"classification", Task::classification}});
+  options.task = task(given);
   options.factors = given.index("factors");
   options.constant = terms.flag("constant");
   options.linear = terms.flag("linear");
@@ -138,6 +144,22 @@ FmSgdOptions read_fm_sgd(const Options& given) {
   return options;
 }
 
+FmGibbsOptions read_fm_gibbs(const Options& given) {
+  const Options terms = given.part("terms");
+  FmGibbsOptions options;
+  options.task = task(given);
+  options.factors = given.index("factors");
+  options.constant = terms.flag("constant");
+  options.linear = terms.flag("linear");
+  options.burn_in = given.index("burnIn");
+  options.samples = given.index("samples");
+  options.keep = given.index("keep");
+  options.initial_scale = given.real("initialScale");
+  options.value_range = value_range(given);
+  options.seed = given.seed();
+  return options;
+}
+
 DerivedColumns read_derived(const Options& given) {
   const Options identity = given.part("identity"), derived = given.part("derived");
   DerivedColumns columns;
@@ -153,6 +175,9 @@ DerivedColumns read_derived(const Options& given) {
 std::unique_ptr<FmTrainer> make_fm_trainer(const Options& given, FmData data,
                                            const ModelHandle& start) {
   const FactorizationMachine* from = start ? &start->file.fm() : nullptr;
+  if (given.text("solver") == "mcmc") {
+    return make_fm_gibbs(read_fm_gibbs(given), std::move(data), from);
+  }
   if (given.text("solver") == "als") {
     FmOptions options;
     read_fm_common(given, options);
@@ -227,6 +252,10 @@ class TrainerHandle {
       set(result, "fraction", report.fraction);
       set(result, "finishedEpoch",
           report.finished_epoch ? losses_to_js(*report.finished_epoch) : val::null());
+      if (report.finished_epoch && fm_ && fm_->noise() > 0) {
+        set(result, "noise", fm_->noise());
+        set(result, "penalties", learned_penalties());
+      }
       return result;
     });
   }

@@ -3,8 +3,10 @@
 // IEEE arithmetic.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,21 @@ class Random {
       z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
       word = z ^ (z >> 31);
     }
+  }
+
+  // All there is to go on from: a generator with this state draws what this one would.
+  struct State {
+    std::uint64_t words[4];
+    double spare;
+    bool has_spare;
+  };
+  State state() const {
+    return {{state_[0], state_[1], state_[2], state_[3]}, spare_, has_spare_};
+  }
+  void restore(const State& state) {
+    std::copy(std::begin(state.words), std::end(state.words), state_);
+    spare_ = state.spare;
+    has_spare_ = state.has_spare;
   }
 
   std::uint64_t bits() {
@@ -67,6 +84,22 @@ class Random {
     spare_ = y * scale;
     has_spare_ = true;
     return x * scale;
+  }
+
+  // Gamma with this shape and mean shape / rate, by Marsaglia and Tsang (2000). Both must be above 0.
+  double gamma(double shape, double rate) {
+    // Below 1: a draw of shape + 1 times a power of a uniform one.
+    if (shape < 1) return gamma(shape + 1, rate) * portable_pow(1 - uniform(), 1 / shape);
+    const double d = shape - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+    for (;;) {
+      const double x = normal();
+      const double root = 1 + c * x;
+      if (root <= 0) continue;
+      const double v = root * root * root;
+      if (portable_log(1 - uniform()) < 0.5 * x * x + d - d * v + d * portable_log(v)) {
+        return d * v / rate;
+      }
+    }
   }
 
   // Fisher-Yates.

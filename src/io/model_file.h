@@ -12,6 +12,11 @@
 //   days [n]                                                   F64: number of the day of each
 //                                                              column of the field "day"; empty
 //                                                              or missing when there are no days
+//   and where it was sampled, with S samples of k / S factors each:
+//   posterior_constants [S]  posterior_noise [S]               F32
+//   posterior_penalties [S]  posterior_linear [columns, S]     F32
+//   classes [c]  posterior_cutpoints [S, c - 1]                F32: of ordered classes; else empty
+//   chain_...                                                  where the chain goes on
 // All:
 //   value_range [2]        F32: lowest and highest value; unlimited when missing
 //   fold_in [3]            F32: regularization, the bias's, frequency scaling; 0.1, 0.1, 1 when
@@ -22,7 +27,8 @@
 // metadata: format "featherfm", format_version "1", family, link "identity" | "logistic", user_bias
 //   "true" | "false", fill "none" | "per_item" | "user_mean", options (JSON of the training
 //   options); of an fm: fields (their number), field_0_name, field_0_side "user" | "item" |
-//   "context", field_0_columns, field_1_name ..., units_per_day, features (JSON: how values become
+//   "context", field_0_columns, field_1_name ..., units_per_day, of a sampled one
+//   task "regression" | "classification" | "ordinal" and sweeps; features (JSON: how values become
 //   columns)
 //
 // So a model trained elsewhere comes in with two matrices, and any safetensors reader opens ours.

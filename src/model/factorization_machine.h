@@ -11,10 +11,46 @@
 #include <vector>
 
 #include "base/matrix.h"
+#include "base/random.h"
 #include "data/design.h"
 #include "model/towers.h"
 
 namespace featherfm {
+
+enum class Task {
+  regression,      // squared error
+  classification,  // labels 0 and 1, or -1 and 1: cross-entropy of a sigmoid, or probit where sampled
+  ordinal,         // ordered classes, by ordered probit; only sampled
+};
+
+// What a Bayesian machine knows beyond its mean (train/fm_gibbs.h). The S samples of k factors each
+// make one machine of S k factors whose y(x) is the mean of theirs, exactly: V = [V_1 ... V_S] /
+// sqrt(S), linear and constant the means. So it serves like any other; the single samples are needed
+// to clip, for deviations and for the probabilities of classes.
+struct Posterior {
+  Task task = Task::regression;
+  std::uint32_t factors = 0;     // k, of one sample
+  std::vector<float> constants;  // S
+  Matrix linear;                 // columns x S
+  std::vector<float> noise;      // S: standard deviation of the values around the score
+  std::vector<float> penalties;  // S: precision of a user's factors over that of the noise
+  std::vector<float> classes;    // ordinal: the values of the classes, ascending
+  Matrix cutpoints;              // ordinal: S x (classes - 1)
+
+  // Where the chain stands, for training to go on: the last sample, and what was drawn beside it.
+  struct Chain {
+    float constant = 0;
+    std::vector<float> linear;  // columns
+    Matrix factors;             // columns x k
+    std::vector<double> priors;  // precision and mean of each field, part by part
+    std::vector<double> cutpoints;
+    Random::State random{};
+    std::uint32_t sweeps = 0;
+  };
+  Chain chain;
+
+  std::size_t samples() const { return constants.size(); }
+};
 
 struct FactorizationMachine {
   float constant = 0;
@@ -24,6 +60,7 @@ struct FactorizationMachine {
   ValueRange range;
   FoldInRule fold_in;
   FeatureSpace space;
+  std::shared_ptr<const Posterior> posterior;  // null where the parameters are a single point
 
   FactorizationMachine() = default;
   FactorizationMachine(std::size_t columns, std::size_t k) : linear(columns), factors(columns, k) {}

@@ -16,11 +16,6 @@
 
 namespace featherfm {
 
-enum class Task {
-  regression,      // squared error
-  classification,  // cross-entropy of a sigmoid; targets 0 and 1, or -1 and 1
-};
-
 // L2 penalties of the columns of one field.
 struct FieldPenalty {
   std::string field;
@@ -29,8 +24,11 @@ struct FieldPenalty {
 
 class FmTrainer : public ModelTrainer<FactorizationMachine> {
  public:
-  // The penalties of every field where training chooses them itself; else none.
+  // The penalties of every field where training chooses them itself (the precisions of the priors,
+  // where they are drawn; of the factors their mean); else none.
   virtual std::vector<FieldPenalty> learned_penalties() const { return {}; }
+  // Standard deviation of the noise around the scores, where training estimates it; else 0.
+  virtual double noise() const { return 0; }
 };
 
 struct FmOptions {

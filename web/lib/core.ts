@@ -94,6 +94,8 @@ export interface CoreRequest {
   candidates: Uint32Array | null;
   /** Features of the context, one row each. */
   context: CoreFeature[] | null;
+  /** Standard deviations of the score that are added to it; of sampled machines. */
+  optimism: number;
 }
 
 export interface CoreRatings {
@@ -109,6 +111,14 @@ export interface CoreRatings {
 export interface CoreGuest {
   vector: Float32Array;
   bias: number;
+  /** Of a sampled machine: what the score of each sample has of the user alone. */
+  parts?: Float32Array;
+}
+
+export interface CoreDistribution {
+  mean: Float32Array;
+  deviation: Float32Array;
+  probabilities: Float32Array;
 }
 
 export interface CoreModel extends CoreHandle {
@@ -125,6 +135,22 @@ export interface CoreModel extends CoreHandle {
   readonly itemIds: string;
   /** JSON of the encoders; empty where there are none. */
   readonly features: string;
+  /** Number of samples of a sampled machine; else 0. */
+  readonly samples: number;
+  /** Whether a sampled machine predicts probabilities. */
+  readonly probabilities: boolean;
+  /** Values of ordered classes; empty for other models. */
+  classes(): Float32Array;
+  predictDistribution(
+    users: Uint32Array,
+    items: Uint32Array,
+    context: CoreFeature[] | null,
+  ): CoreDistribution;
+  guestDistribution(
+    user: CoreGuest,
+    items: Uint32Array,
+    context: CoreFeature[] | null,
+  ): CoreDistribution;
   predict(
     users: Uint32Array,
     items: Uint32Array,
@@ -180,6 +206,9 @@ export interface CoreStep {
     best: boolean;
     validation?: { loss: number; rmse: number; mae: number };
   } | null;
+  /** Of a sampler that finished a sweep: standard deviation of the noise, precisions of the priors. */
+  noise?: number;
+  penalties?: { field: string; linear: number; factors: number }[];
 }
 
 export interface CoreTrainer extends CoreHandle {

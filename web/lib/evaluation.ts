@@ -43,7 +43,7 @@ export function evaluate<M extends Metric>(
   const given = checkObject(options, "options");
   checkNoExtraKeys(given, ["metrics", "train", "relevantFrom"], "evaluate");
   const { names, ks, ranking } = checkMetrics(valueOf(given, "metrics", ["rmse", "mae"]));
-  if (!model.logistic && names.includes("log-loss")) {
+  if (!model.probabilities && names.includes("log-loss")) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       '"log-loss" measures probabilities, and this model predicts ratings',

@@ -26,6 +26,8 @@ import {
 import { checkRowSet } from "./rows.js";
 import type {
   ClipOptions,
+  ContextOptions,
+  Distribution,
   Explanation,
   FeatureRecord,
   FieldSide,
@@ -63,7 +65,7 @@ function checkRecommendOptions(options: unknown, extra: readonly string[] = []) 
   const given = checkObject(options, "options");
   checkNoExtraKeys(
     given,
-    ["n", "filterSeen", "exclude", "candidates", "scan", "context", ...extra],
+    ["n", "filterSeen", "exclude", "candidates", "scan", "context", "optimism", ...extra],
     "recommend",
   );
   return {
@@ -73,6 +75,7 @@ function checkRecommendOptions(options: unknown, extra: readonly string[] = []) 
     candidates: given["candidates"] as IdArray | undefined,
     scan: checkChoice(valueOf(given, "scan", "exact"), "scan", ["exact", "int8"]),
     context: given["context"],
+    optimism: checkFinite(valueOf(given, "optimism", 0), "optimism", { min: -10, max: 10 }),
   };
 }
 
@@ -110,8 +113,12 @@ export class TrainedModel implements Model {
   readonly summary: TrainingSummary;
   /** Whether predictions go through a sigmoid. */
   readonly logistic: boolean;
+  /** Whether predictions are probabilities or come out of a sigmoid. */
+  readonly probabilities: boolean;
   /** How features become columns; of the family "fm". */
   readonly encoders: readonly Encoder[];
+  /** Number of samples kept by the solver "mcmc"; else 0. */
+  readonly samples: number;
   /** Unseen categories that were reported. */
   readonly #reported = new Set<string>();
 
@@ -122,6 +129,8 @@ export class TrainedModel implements Model {
     this.family = handle.family as Model["family"];
     this.factors = handle.factors;
     this.logistic = handle.logistic;
+    this.samples = handle.samples;
+    this.probabilities = handle.logistic || handle.probabilities;
     this.valueRange = Object.freeze([handle.low, handle.high] as const);
     this.options = deepFrozen(JSON.parse(handle.options) as Record<string, unknown>);
     this.summary = summary;
@@ -174,6 +183,12 @@ export class TrainedModel implements Model {
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array {
     this.owned.requireOpen();
     const clip = checkClip(options, ["context"]);
+    const pairs = this.#pairs(users, items);
+    const context = this.contexts(options, pairs.users.length);
+    return this.owned.run((model) => model.predict(pairs.users, pairs.items, clip, context));
+  }
+
+  #pairs(users: IdArray, items: IdArray): { users: Uint32Array; items: Uint32Array } {
     const length = checkIdList(users, "users").length;
     if (checkIdList(items, "items").length !== length) {
       throw new ArgumentError(
@@ -184,12 +199,11 @@ export class TrainedModel implements Model {
     }
     const userIndices = this.users.indicesOf(users, "users", "user", "the model");
     const itemIndices = this.items.indicesOf(items, "items", "item", "the model");
-    const context = this.contexts(options, length);
-    return this.owned.run((model) => model.predict(userIndices, itemIndices, clip, context));
+    return { users: userIndices, items: itemIndices };
   }
 
   /** The contexts of predictions as the core takes them. */
-  contexts(options: PredictOptions | undefined, count: number): CoreFeature[] | null {
+  contexts(options: ContextOptions | undefined, count: number): CoreFeature[] | null {
     if (options?.context === undefined) return null;
     this.#requireMachine("context");
     return encodeContexts(options.context, count, this.encoders, this.reporter());
@@ -199,6 +213,32 @@ export class TrainedModel implements Model {
   encoded(record: unknown, side: FieldSide, argument: string, unseen: UnseenCategory[] = []) {
     this.#requireMachine(argument);
     return encodeRecord(record, side, this.encoders, argument, this.reporter(unseen));
+  }
+
+  #checkedOptimism(optimism: number): number {
+    if (optimism !== 0) this.requireSamples("optimism");
+    return optimism;
+  }
+
+  requireSamples(argument: string): void {
+    if (this.samples > 0) return;
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      'only a model trained with the solver "mcmc" knows how sure it is',
+      argument,
+    );
+  }
+
+  predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution {
+    this.owned.requireOpen();
+    this.requireSamples("model");
+    checkNoExtraKeys(checkObject(options, "options"), ["context"], "predictDistribution");
+    const pairs = this.#pairs(users, items);
+    const context = this.contexts(options, pairs.users.length);
+    return this.owned.run((model) => ({
+      ...model.predictDistribution(pairs.users, pairs.items, context),
+      classes: model.classes(),
+    }));
   }
 
   #requireMachine(argument: string): void {
@@ -264,6 +304,7 @@ export class TrainedModel implements Model {
       candidates: known(options.candidates, "candidates"),
       context:
         options.context === undefined ? null : this.encoded(options.context, "context", "context"),
+      optimism: this.#checkedOptimism(options.optimism),
     };
   }
 
@@ -302,7 +343,7 @@ export class TrainedModel implements Model {
     return this.owned.run((model) => model.similar(side, row, n, measure));
   }
 
-  foldInUser(ratings: readonly Rating[], options?: FoldInOptions): FoldedUser {
+  foldInUser(ratings: readonly Rating[], options?: FoldInOptions): Guest {
     const given = this.checkRatings(ratings, options);
     const guest = this.owned.run((model) => model.foldIn(given));
     return new Guest(this, guest, given);
@@ -412,6 +453,8 @@ export class Guest implements FoldedUser {
   readonly vector: Float32Array;
   readonly bias: number;
   readonly unseen: readonly UnseenCategory[];
+  /** @internal Of a sampled model: what the score of each sample has of the user alone. */
+  readonly parts: Float32Array | undefined;
   readonly #model: TrainedModel;
   readonly #ratings: CoreRatings;
 
@@ -421,6 +464,24 @@ export class Guest implements FoldedUser {
     this.unseen = ratings.unseen;
     this.vector = guest.vector;
     this.bias = guest.bias;
+    this.parts = guest.parts;
+  }
+
+  /** As the core takes it. */
+  get #core(): CoreGuest {
+    const { vector, bias, parts } = this;
+    return parts === undefined ? { vector, bias } : { vector, bias, parts };
+  }
+
+  predictDistribution(items: IdArray, options?: ContextOptions): Distribution {
+    this.#model.requireSamples("model");
+    checkNoExtraKeys(checkObject(options, "options"), ["context"], "predictDistribution");
+    const indices = this.#model.items.indicesOf(items, "items", "item", "the model");
+    const context = this.#model.contexts(options, indices.length);
+    return this.#model.owned.run((model) => ({
+      ...model.guestDistribution(this.#core, indices, context),
+      classes: model.classes(),
+    }));
   }
 
   recommend(options?: RecommendOptions): Recommendation[] {
@@ -428,7 +489,7 @@ export class Guest implements FoldedUser {
     const request = this.#model.request(checked);
     const seen = checked.filterSeen ? this.#ratings.items : null;
     return this.#model.named(
-      this.#model.owned.run((model) => model.recommendGuest(this, seen, request)),
+      this.#model.owned.run((model) => model.recommendGuest(this.#core, seen, request)),
     );
   }
 
@@ -436,7 +497,7 @@ export class Guest implements FoldedUser {
     const clip = checkClip(options, ["context"]);
     const indices = this.#model.items.indicesOf(items, "items", "item", "the model");
     const context = this.#model.contexts(options, indices.length);
-    return this.#model.owned.run((model) => model.predictGuest(this, indices, clip, context));
+    return this.#model.owned.run((model) => model.predictGuest(this.#core, indices, clip, context));
   }
 
   explain(item: Id): Explanation {

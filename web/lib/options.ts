@@ -417,11 +417,8 @@ function checkNames<const T extends string>(
   }).filter((entry, k, all) => all.indexOf(entry) === k);
 }
 
-const fmCommon = {
-  /** `"regression"` on ratings, or `"classification"` of labels: ratings 0 and 1, or -1 and 1. Predictions are probabilities. */
-  task: choice("regression", ["regression", "classification"]),
-  /** Number of latent factors, 0 to 1024. 0 leaves linear regression. @defaultValue 16; 10 for the solver "als" */
-  factors: integer(16, { min: 0, max: 1024 }),
+/** What every solver has: the columns of the model, and what it may predict. */
+const fmColumns = {
   /** Which of the terms without factors are learned: `true`, `false`, or `{ constant, linear }`. @defaultValue true */
   terms: perPart({ constant: true, linear: true }, ["constant", "linear"], checkBoolean),
   /**
@@ -444,17 +441,25 @@ const fmCommon = {
   } as Option<readonly ("user-items" | "item-users" | "day")[]>,
   /** What timestamps count, for the field "day". `"auto"` tells by their size. @defaultValue "auto" */
   timestampUnit: choice("auto", ["auto", "seconds", "milliseconds"]),
+  /** Lowest and highest possible rating, to which predictions are limited; `"observed"` takes the training data's. */
+  valueRange,
+  /** Same seed and data, same bits. @defaultValue 1 */
+  seed,
+};
+
+const fmCommon = {
+  ...fmColumns,
+  /** `"regression"` on ratings, or `"classification"` of labels: ratings 0 and 1, or -1 and 1. Predictions are probabilities. */
+  task: choice("regression", ["regression", "classification"]),
+  /** Number of latent factors, 0 to 1024. 0 leaves linear regression. @defaultValue 16; 10 for the solver "als" */
+  factors: integer(16, { min: 0, max: 1024 }),
   /**
    * How the penalty of a column grows: `regularization * s^frequencyScaling`, 0 to 1, with s the sum of its squares over the
    * training rows: their number, for a category. @defaultValue 0.5
    */
   frequencyScaling: finite(0.5, { min: 0, max: 1 }),
-  /** Lowest and highest possible rating, to which predictions are limited; `"observed"` takes the training data's. */
-  valueRange,
   /** Standard deviation of the initial factors. @defaultValue 0.05 */
   initialScale: finite(0.05, { min: 0, max: 10 }),
-  /** Same seed and data, same bits. @defaultValue 1 */
-  seed,
 };
 
 const learningRate = (rate: number, decay: number) => ({
@@ -570,6 +575,30 @@ const fmSgda = {
   regularization: fmRegularization(0.05, 0.12, 1),
 };
 
+const fmMcmc = {
+  ...fmColumns,
+  /**
+   * Gibbs sampling (Freudenthaler, Schmidt-Thieme, Rendle 2011): the most accurate, and nothing to regularize. Predictions are
+   * averages over many samples and know how sure they are.
+   */
+  solver: choice("mcmc", ["mcmc"]),
+  /**
+   * `"regression"`, `"classification"` (probit; labels 0 and 1, or -1 and 1), or `"ordinal"`: ratings as ordered classes with learned
+   * cutpoints, which gives a probability for every rating. @defaultValue "regression"
+   */
+  task: choice("regression", ["regression", "classification", "ordinal"]),
+  /** Number of latent factors of each sample, 0 to 256. @defaultValue 10 */
+  factors: integer(10, { min: 0, max: 256 }),
+  /** Sweeps before the first sample counts, 0 to 100,000. @defaultValue 20 */
+  burnIn: integer(20, { min: 0, max: 100_000 }),
+  /** Sweeps that count, 1 to 100,000. @defaultValue 200 */
+  samples: integer(200, { min: 1, max: 100_000 }),
+  /** Samples that the model keeps, evenly spread: each takes `columns * (factors + 1)` numbers. 1 to 1,000. @defaultValue 50 */
+  keep: integer(50, { min: 1, max: 1000 }),
+  /** Standard deviation of the initial factors. @defaultValue 0.1 */
+  initialScale: finite(0.1, { min: 0, max: 10 }),
+};
+
 /** The option tables by what selects them; a test walks over them and holds them to the C++ side. */
 export const optionTables = {
   "mf/sgd": mfSgd,
@@ -584,6 +613,7 @@ export const optionTables = {
   "fm/adam": fmAdam,
   "fm/ftrl": fmFtrl,
   "fm/sgda": fmSgda,
+  "fm/mcmc": fmMcmc,
 } as const;
 
 type Input<O> = O extends { readonly input: infer I } ? I : O extends Option<infer T> ? T : never;
@@ -649,9 +679,18 @@ export type FmFtrlOptions = { model: "fm"; solver: "ftrl" } & OptionsOf<typeof f
 /** Factorization machine with penalties that follow the validation data. */
 export type FmSgdaOptions = { model: "fm"; solver: "sgda" } & OptionsOf<typeof fmSgda>;
 
+/** Bayesian factorization machine by Gibbs sampling. */
+export type FmMcmcOptions = { model: "fm"; solver: "mcmc" } & OptionsOf<typeof fmMcmc>;
+
 /** Factorization machines, by their solver. */
 export type FmOptions =
-  FmAlsOptions | FmSgdOptions | FmAdagradOptions | FmAdamOptions | FmFtrlOptions | FmSgdaOptions;
+  | FmAlsOptions
+  | FmSgdOptions
+  | FmAdagradOptions
+  | FmAdamOptions
+  | FmFtrlOptions
+  | FmSgdaOptions
+  | FmMcmcOptions;
 
 export type ModelOptions =
   | MfSgdOptions
@@ -669,6 +708,9 @@ export type FitPartialOptions<D = Dataset> = {
   epochs?: number;
   learningRate?: number;
   seed?: number;
+  /** For models that were sampled: how many further sweeps count, and how many samples the model keeps of all. */
+  samples?: number;
+  keep?: number;
 } & TrainControls<D>;
 
 export const controlNames = ["validation", "patience", "onEpoch", "onProgress", "signal"] as const;
@@ -681,7 +723,7 @@ export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readon
 /** What tells the algorithms of a family apart. */
 const selectors = {
   mf: { name: "optimizer", choices: ["sgd", "adagrad", "adam", "als"] },
-  fm: { name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda"] },
+  fm: { name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
 } as const;
 
 /**

@@ -6,6 +6,7 @@ import type {
   CoreInteractions,
   CoreModel,
   CoreModule,
+  CoreStep,
   CoreTrainer,
 } from "./core.js";
 import { type CoreDataset, checkDataset } from "./dataset.js";
@@ -114,7 +115,7 @@ function* steps(run: Run): Training {
   throwIfAborted(run.controls.signal);
   const { core, options, controls, users, items } = run;
   const begun = performance.now();
-  const epochs = typeof options["epochs"] === "number" ? options["epochs"] : 1;
+  const epochs = epochsOf(options);
   const reports: EpochReport[] = [];
   const trainer = core.run((module) =>
     run.trainer(module, { ...options, patience: controls.patience }, JSON.stringify(options)),
@@ -146,6 +147,7 @@ function* steps(run: Run): Training {
           fraction,
           elapsedMs: performance.now() - begun,
           ...step.finishedEpoch,
+          ...traceOf(step),
         };
         reports.push(report);
         controls.onEpoch?.(report);
@@ -167,16 +169,25 @@ function free(core: Core, trainer: CoreTrainer): void {
   if (!core.closed) trainer.delete();
 }
 
+/** Number of epochs that are reported: sweeps, of a sampler. */
+function epochsOf(options: ResolvedOptions): number {
+  const { epochs, burnIn, samples } = options as Partial<Record<string, number>>;
+  return epochs ?? (burnIn !== undefined && samples !== undefined ? burnIn + samples : 1);
+}
+
+const byField = (penalties: ReturnType<CoreTrainer["learnedPenalties"]>) =>
+  Object.fromEntries(penalties.map(({ field, linear, factors }) => [field, { linear, factors }]));
+
+function traceOf({ noise, penalties }: CoreStep): Pick<EpochReport, "trace"> {
+  if (noise === undefined || penalties === undefined) return {};
+  return { trace: { noise, precisions: byField(penalties) } };
+}
+
 function learnedRegularization(
   trainer: CoreTrainer,
 ): Pick<TrainingSummary, "learnedRegularization"> {
   const penalties = trainer.learnedPenalties();
-  if (penalties.length === 0) return {};
-  return {
-    learnedRegularization: Object.fromEntries(
-      penalties.map(({ field, linear, factors }) => [field, { linear, factors }]),
-    ),
-  };
+  return penalties.length === 0 ? {} : { learnedRegularization: byField(penalties) };
 }
 
 /** Options of a factorization machine as the core takes them. */
@@ -184,7 +195,8 @@ export function fmCoreOptions(options: object, inMilliseconds: boolean): object 
   const { derived, timestampUnit, regularization, ...rest } = options as {
     derived: readonly string[];
     timestampUnit: string;
-    regularization: { fields: Record<string, { linear: number; factors: number }> };
+    // A sampler has none.
+    regularization?: { fields: Record<string, { linear: number; factors: number }> };
   };
   const milliseconds =
     timestampUnit === "milliseconds" || (timestampUnit === "auto" && inMilliseconds);
@@ -196,19 +208,22 @@ export function fmCoreOptions(options: object, inMilliseconds: boolean): object 
       day: derived.includes("day"),
       unitsPerDay: milliseconds ? 86_400_000 : 86_400,
     },
-    regularization: {
-      ...regularization,
-      fields: Object.entries(regularization.fields).map(([field, penalties]) => ({
-        field,
-        ...penalties,
-      })),
-    },
+    ...(regularization && {
+      regularization: {
+        ...regularization,
+        fields: Object.entries(regularization.fields).map(([field, penalties]) => ({
+          field,
+          ...penalties,
+        })),
+      },
+    }),
   };
 }
 
 /** Rows have no users and items that their other fields could be compared to. */
 function withoutIdentity(options: object): object {
-  const { regularization } = options as { regularization: object };
+  const { regularization } = options as { regularization?: object };
+  if (regularization === undefined) return options;
   return { ...options, regularization: { ...regularization, features: 1 } };
 }
 
@@ -329,19 +344,26 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
 /** Training from the beginning. Arguments are checked at once, before the first slice. */
 export function train(core: Core, data: CoreDataset | CoreRowSet, given: unknown): Training {
   const options = resolveModelOptions(given);
-  const patient = options.model === "mf" || options.model === "fm";
-  if (data instanceof CoreRowSet) {
-    checkRowOptions(given, options);
-    return onRows(core, options, checkControls(given, core, checkRowSet), data, null);
-  }
-  const controls = checkControls(given, core, checkDataset);
-  if (controls.patience > 0 && !patient) {
+  const patient =
+    options.model === "mf" || (options.model === "fm" && options["solver"] !== "mcmc");
+  const checkPatience = ({ patience }: { patience: number }) => {
+    if (patience === 0 || patient) return;
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `patience counts epochs, and the model "${options.model}" has none`,
+      options.model === "fm"
+        ? "patience waits for the best epoch, and a sampler averages over all of them"
+        : `patience counts epochs, and the model "${options.model}" has none`,
       "patience",
     );
+  };
+  if (data instanceof CoreRowSet) {
+    checkRowOptions(given, options);
+    const controls = checkControls(given, core, checkRowSet);
+    checkPatience(controls);
+    return onRows(core, options, controls, data, null);
   }
+  const controls = checkControls(given, core, checkDataset);
+  checkPatience(controls);
   if (options.model === "popularity") return popularity(core, options, controls.signal, data);
   const encoders = options.model === "fm" ? chosenEncoders(options, data) : [];
   return onInteractions(core, options, controls, data, data.users, data.items, encoders, null);
@@ -362,7 +384,9 @@ export function fitPartial(
     );
   }
   const changes = checkObject(given, "options");
-  checkNoExtraKeys(changes, ["epochs", "learningRate", "seed", ...controlNames], "fitPartial");
+  const sampled = model.options["solver"] === "mcmc";
+  const names = sampled ? ["samples", "keep"] : ["epochs", "learningRate", "seed"];
+  checkNoExtraKeys(changes, [...names, ...controlNames], "fitPartial");
   const options = continuedOptions(model, changes);
   const start = model.owned.handle;
   if (data instanceof CoreRowSet || (model.family === "fm" && model.users.size === 0)) {
@@ -395,8 +419,12 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
     model: model.family,
     factors: model.factors,
   };
-  for (const name of ["epochs", "learningRate", "seed"]) {
+  for (const name of ["epochs", "learningRate", "seed", "samples", "keep"]) {
     if (changes[name] !== undefined) options[name] = changes[name];
+  }
+  // A chain goes on where it stands.
+  if (options["solver"] === "mcmc") {
+    return resolveModelOptions({ ...options, factors: model.options["factors"], burnIn: 0 });
   }
   const als =
     (options[model.family === "fm" ? "solver" : "optimizer"] ??

@@ -238,6 +238,14 @@ export interface EpochReport extends Progress {
   validation?: { loss: number; rmse: number; mae: number };
   /** True when this epoch has the best validation loss so far (always true without validation). */
   best: boolean;
+  /**
+   * Of the solver "mcmc", whose epochs are sweeps and whose validation is that of the average over all samples so far: the
+   * standard deviation of the noise, and the precisions of the priors of each field (of the factors: their mean).
+   */
+  trace?: {
+    noise: number;
+    precisions: Readonly<Record<string, { linear: number; factors: number }>>;
+  };
 }
 
 /** What a training run did. */
@@ -283,6 +291,11 @@ export interface RecommendOptions {
   /** The context to recommend in, for models with fields of it: `{ device: "phone" }`. Unknown when left out. */
   context?: FeatureRecord;
   /**
+   * For sampled models: rank by the mean of the score plus this many of its standard deviations, -10 to 10. Above 0 what the user
+   * might love comes first ("surprise me"; 1.28 is the upper tenth), below 0 what is safe. @defaultValue 0
+   */
+  optimism?: number;
+  /**
    * How the items are gone through. `"int8"` gives exactly what `"exact"` gives, and sooner where items are many: it
    * reads a rounded copy of the item vectors and computes the scores of those alone that may be among the best. The copy
    * is made at first use and takes about a quarter of the item vectors' memory. @defaultValue "exact"
@@ -302,9 +315,23 @@ export interface ClipOptions {
   clip?: boolean;
 }
 
-export interface PredictOptions extends ClipOptions {
+export interface ContextOptions {
   /** The context of the predictions, for models with fields of it: one value for all, or a list with one for each. */
   context?: FeatureRecord | ContextLists;
+}
+
+export interface PredictOptions extends ClipOptions, ContextOptions {}
+
+/** What a sampled model holds possible, for each prediction asked for. */
+export interface Distribution {
+  /** The predictions themselves. */
+  mean: Float32Array;
+  /** Standard deviation of each: how far the rating may be from the prediction. */
+  deviation: Float32Array;
+  /** For the task "ordinal": the ratings there are, ascending; else empty. */
+  classes: Float32Array;
+  /** Their probabilities, row-major, predictions x classes. */
+  probabilities: Float32Array;
 }
 
 export interface FoldInOptions {
@@ -341,6 +368,8 @@ export interface FoldedUser {
   recommend(options?: RecommendOptions): Recommendation[];
   /** Predicted ratings for these items, in their order. */
   predict(items: IdArray, options?: PredictOptions): Float32Array;
+  /** Predictions with how sure they are, for models trained with the solver "mcmc". */
+  predictDistribution(items: IdArray, options?: ContextOptions): Distribution;
   /** Which of the given ratings carried the score of this item. */
   explain(item: Id): Explanation;
 }
@@ -427,6 +456,8 @@ export interface Model {
   hasItem(item: Id): boolean;
   /** Predicted ratings of the pairs (users[k], items[k]). Throws `UnknownIdError` for an id the model does not know. */
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array;
+  /** Predictions with how sure they are, for models trained with the solver "mcmc". Throws `ArgumentError` for others. */
+  predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution;
   /** Best items for a user, highest score first. Throws `UnknownIdError`; for somebody new use `foldInUser`. */
   recommend(user: Id, options?: RecommendOptions): Recommendation[];
   /** Best items for many users in one pass (every user of the model when `users` is left out). */

@@ -147,8 +147,8 @@ export class Host {
       const model = object;
       if (verb === "foldInUser") {
         const [ratings, options] = args as Parameters<TrainedModel["foldInUser"]>;
-        const { vector, bias, unseen } = model.foldInUser(ratings, options);
-        return { vector, bias, unseen, ratings, options } satisfies GuestData;
+        const { vector, bias, unseen, parts } = model.foldInUser(ratings, options);
+        return { vector, bias, unseen, parts, ratings, options } satisfies GuestData;
       }
       if (verb === "foldInItem") {
         const { vector, bias, unseen } = model.foldInItem(args[0] as never);
@@ -167,9 +167,11 @@ export class Host {
       }
       if (verb.startsWith(guestPrefix)) {
         const guestVerb = verb.slice(guestPrefix.length);
-        const [{ vector, bias, ratings, options }, ...rest] = args as [GuestData, ...never[]];
+        const [data, ...rest] = args as [GuestData, ...never[]];
+        const { vector, bias, parts, ratings, options } = data;
         if ((guestVerbs as readonly string[]).includes(guestVerb)) {
-          const guest = new Guest(model, { vector, bias }, model.checkRatings(ratings, options));
+          const placed = parts === undefined ? { vector, bias } : { vector, bias, parts };
+          const guest = new Guest(model, placed, model.checkRatings(ratings, options));
           return (guest[guestVerb as keyof Guest] as Verb).apply(guest, rest);
         }
       }

@@ -44,6 +44,7 @@ export const modelVerbs = all<
   "hasUser",
   "hasItem",
   "predict",
+  "predictDistribution",
   "recommend",
   "recommendAll",
   "similarItems",
@@ -56,7 +57,12 @@ export const modelVerbs = all<
   "save",
 ]);
 
-export const guestVerbs = all<MethodsOf<FoldedUser>>()(["recommend", "predict", "explain"]);
+export const guestVerbs = all<MethodsOf<FoldedUser>>()([
+  "recommend",
+  "predict",
+  "predictDistribution",
+  "explain",
+]);
 
 export const guestItemVerbs = all<MethodsOf<FoldedItem>>()(["similarItems", "topUsers", "predict"]);
 
@@ -68,6 +74,7 @@ export const guestItemPrefix = "guestItem.";
 export interface GuestData {
   vector: Float32Array;
   bias: number;
+  parts: Float32Array | undefined;
   unseen: readonly UnseenCategory[];
   ratings: readonly Rating[];
   options: FoldInOptions | undefined;
