@@ -6,9 +6,9 @@
 #include <string>
 
 #include "arrays.h"
+#include "base/portable_math.h"
 #include "features.h"
 #include "guard.h"
-#include "base/portable_math.h"
 #include "rank/metrics.h"
 #include "rank/optimistic.h"
 #include "rank/sample_fold_in.h"
@@ -179,8 +179,8 @@ void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) 
   fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
 }
 
-// {indices, scores} of a sampled machine: ranked by the mean of the samples' scores, or by what they
-// hold possible; the scores are the predictions.
+// {indices, scores} of a sampled machine: ranked by the mean of the samples' scores, or by what
+// they hold possible; the scores are the predictions.
 val sampled_top(const ServedModel& model, const SampleUser& user, const Request& request,
                 std::span<const std::uint32_t> seen) {
   const auto items = static_cast<std::uint32_t>(model.towers.items.rows());
@@ -665,7 +665,10 @@ EMSCRIPTEN_BINDINGS(serve) {
           "samples",
           +[](const ServedModel& m) { return m.posterior() ? m.posterior()->samples() : 0; })
       .property(
-          "probabilities", +[](const ServedModel& m) { return m.posterior() && m.posterior()->task == Task::classification; })
+          "probabilities",
+          +[](const ServedModel& m) {
+            return m.posterior() && m.posterior()->task == Task::classification;
+          })
       .function("classes()", &classes)
       .function("predictDistribution(users, items, context)", &predict_distribution)
       .function("guestDistribution(user, items, context)", &guest_distribution)

@@ -31,9 +31,7 @@ class ServedModel {
   }
 
   // The posterior of a sampled factorization machine, or null.
-  const Posterior* posterior() const {
-    return file.is_fm() ? file.fm().posterior.get() : nullptr;
-  }
+  const Posterior* posterior() const { return file.is_fm() ? file.fm().posterior.get() : nullptr; }
 
   // Made at first use; only for sampled machines.
   const SampleTowers& sample_towers() const {

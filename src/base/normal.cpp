@@ -41,8 +41,8 @@ double uniform_draw(Random& random, double low, double high, double nearest) {
   }
 }
 
-// 1/2 e^(x^2/2) erfc(x / sqrt 2) for x >= 0: the tail's probability over the density, up to a factor.
-// Press et al., "Numerical Recipes", erfcc: relative error below 1.2e-7.
+// 1/2 e^(x^2/2) erfc(x / sqrt 2) for x >= 0: the tail's probability over the density, up to a
+// factor. Press et al., "Numerical Recipes", erfcc: relative error below 1.2e-7.
 f4 scaled_tail4(f4 x) {
   const f4 t = splat(1) / (splat(1) + splat(0.35355339f) * x);
   f4 y = splat(0.17087277f);
@@ -93,8 +93,7 @@ void normal_cdf(float* x, std::size_t n) {
   }
 }
 
-void add_intervals(const float* scores, std::size_t n, float low, float high,
-                   IntervalSums& sums) {
+void add_intervals(const float* scores, std::size_t n, float low, float high, IntervalSums& sums) {
   const f4 bottom = splat(std::max(low, -40.0f)), top = splat(std::min(high, 40.0f));
   for (std::size_t begin = 0; begin < n; begin += 256) {
     const std::size_t end = std::min(n, begin + 256);
@@ -143,11 +142,10 @@ double scaled_erfc(double x) {
     return portable_exp(square) * (1 - erf);
   }
   if (x <= 4) {
-    static constexpr double p[] = {2.15311535474403846e-8, 5.64188496988670089e-1,
-                                   8.88314979438837594e0,  6.61191906371416295e1,
-                                   2.98635138197400131e2,  8.81952221241769090e2,
-                                   1.71204761263407058e3,  2.05107837782607147e3,
-                                   1.23033935479799725e3};
+    static constexpr double p[] = {
+        2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0,
+        6.61191906371416295e1,  2.98635138197400131e2,  8.81952221241769090e2,
+        1.71204761263407058e3,  2.05107837782607147e3,  1.23033935479799725e3};
     static constexpr double q[] = {1,
                                    1.57449261107098347e1,
                                    1.17693950891312499e2,

@@ -1,5 +1,5 @@
-// The normal distribution: density, distribution function and draws from a part of it, with the same
-// bits on every platform and without loss of digits in the tails.
+// The normal distribution: density, distribution function and draws from a part of it, with the
+// same bits on every platform and without loss of digits in the tails.
 #pragma once
 
 #include <cmath>
@@ -12,8 +12,8 @@
 
 namespace featherfm {
 
-// e^(x^2) erfc(x) for x >= 0, by Cody's rational approximations (Mathematics of Computation 23, 1969),
-// relative error about 1e-15.
+// e^(x^2) erfc(x) for x >= 0, by Cody's rational approximations (Mathematics of Computation 23,
+// 1969), relative error about 1e-15.
 double scaled_erfc(double x);
 
 // Probability of a standard normal variable below x.
@@ -35,13 +35,14 @@ struct NormalInterval {
 };
 NormalInterval normal_interval(double low, double high);
 
-// Over scores s: the logarithm of the probability of (low - s, high - s), and of its derivatives. The
-// ratios are those of NormalInterval, l = low - s, h = high - s.
+// Over scores s: the logarithm of the probability of (low - s, high - s), and of its derivatives.
+// The ratios are those of NormalInterval, l = low - s, h = high - s.
 struct IntervalSums {
   double log = 0;
-  double low = 0, high = 0;              // low_ratio, high_ratio
-  double low_squares = 0, high_squares = 0;  // low_ratio (l - low_ratio), high_ratio (h + high_ratio)
-  double both = 0;                       // low_ratio high_ratio
+  double low = 0, high = 0;  // low_ratio, high_ratio
+  double low_squares = 0,
+         high_squares = 0;  // low_ratio (l - low_ratio), high_ratio (h + high_ratio)
+  double both = 0;          // low_ratio high_ratio
 };
 // Adds `n` scores. Four at a time in float, each to about six digits; ends beyond +-40 count as
 // infinite.

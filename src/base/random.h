@@ -33,9 +33,7 @@ class Random {
     double spare;
     bool has_spare;
   };
-  State state() const {
-    return {{state_[0], state_[1], state_[2], state_[3]}, spare_, has_spare_};
-  }
+  State state() const { return {{state_[0], state_[1], state_[2], state_[3]}, spare_, has_spare_}; }
   void restore(const State& state) {
     std::copy(std::begin(state.words), std::end(state.words), state_);
     spare_ = state.spare;
@@ -86,7 +84,8 @@ class Random {
     return x * scale;
   }
 
-  // Gamma with this shape and mean shape / rate, by Marsaglia and Tsang (2000). Both must be above 0.
+  // Gamma with this shape and mean shape / rate, by Marsaglia and Tsang (2000). Both must be above
+  // 0.
   double gamma(double shape, double rate) {
     // Below 1: a draw of shape + 1 times a power of a uniform one.
     if (shape < 1) return gamma(shape + 1, rate) * portable_pow(1 - uniform(), 1 / shape);

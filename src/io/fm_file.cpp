@@ -89,8 +89,9 @@ bool ascends(std::span<const float> values) {
 std::shared_ptr<const Posterior> read_posterior(const TensorReader& reader,
                                                 const FactorizationMachine& model) {
   Posterior posterior;
-  posterior.task = std::array{Task::regression, Task::classification, Task::ordinal}[reader.choice(
-      "task", {task_names[0], task_names[1], task_names[2]})];
+  posterior.task = std::array{
+      Task::regression, Task::classification,
+      Task::ordinal}[reader.choice("task", {task_names[0], task_names[1], task_names[2]})];
   const std::size_t columns = model.columns(), width = model.factors.columns();
   posterior.linear = reader.matrix("posterior_linear");
   const std::size_t samples = posterior.linear.columns();
@@ -135,7 +136,8 @@ std::shared_ptr<const Posterior> read_posterior(const TensorReader& reader,
     malformed({"the state of the chain does not fit the model"});
   }
   for (std::size_t k = 0; k < chain.priors.size(); k += 2) {
-    if (!(chain.priors[k] > 0)) malformed({"a precision in the state of the chain is not positive"});
+    if (!(chain.priors[k] > 0))
+      malformed({"a precision in the state of the chain is not positive"});
   }
   const auto words = reader.list<std::uint64_t>("chain_random", "U64");
   const auto spare = read_doubles(reader, "chain_spare");

@@ -19,14 +19,15 @@ namespace featherfm {
 
 enum class Task {
   regression,      // squared error
-  classification,  // labels 0 and 1, or -1 and 1: cross-entropy of a sigmoid, or probit where sampled
+  classification,  // labels 0 and 1, or -1 and 1: cross-entropy of a sigmoid, or probit where
+                   // sampled
   ordinal,         // ordered classes, by ordered probit; only sampled
 };
 
 // What a Bayesian machine knows beyond its mean (train/fm_gibbs.h). The S samples of k factors each
 // make one machine of S k factors whose y(x) is the mean of theirs, exactly: V = [V_1 ... V_S] /
-// sqrt(S), linear and constant the means. So it serves like any other; the single samples are needed
-// to clip, for deviations and for the probabilities of classes.
+// sqrt(S), linear and constant the means. So it serves like any other; the single samples are
+// needed to clip, for deviations and for the probabilities of classes.
 struct Posterior {
   Task task = Task::regression;
   std::uint32_t factors = 0;     // k, of one sample
@@ -40,8 +41,8 @@ struct Posterior {
   // Where the chain stands, for training to go on: the last sample, and what was drawn beside it.
   struct Chain {
     float constant = 0;
-    std::vector<float> linear;  // columns
-    Matrix factors;             // columns x k
+    std::vector<float> linear;   // columns
+    Matrix factors;              // columns x k
     std::vector<double> priors;  // precision and mean of each field, part by part
     std::vector<double> cutpoints;
     Random::State random{};

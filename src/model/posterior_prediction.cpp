@@ -105,10 +105,10 @@ Predicted PosteriorAverage::predict(std::span<const float> scores) {
     case Task::ordinal: {
       double last = 0;
       for (std::size_t c = 0; c < probabilities_.size(); ++c) {
-        const double up_to =
-            c + 1 < probabilities_.size()
-                ? mean_below([&](std::size_t s) { return posterior.cutpoints.row(s)[c] - scores[s]; })
-                : 1.0;
+        const double up_to = c + 1 < probabilities_.size() ? mean_below([&](std::size_t s) {
+          return posterior.cutpoints.row(s)[c] - scores[s];
+        })
+                                                           : 1.0;
         const double p = std::max(0.0, up_to - last), value = posterior.classes[c];
         probabilities_[c] = static_cast<float>(p);
         sum += count * p * value;
@@ -159,8 +159,8 @@ void SampleTowers::add_to(SampleUser& user, const SampleSums& sums, std::uint32_
   for (std::size_t s = 0; s < samples(); ++s) {
     const float* const v = vector + s * k;
     // |P + v|^2 / 2 = |P|^2 / 2 + <P, v> + |v|^2 / 2, and the first term is there already.
-    user.parts[s] += sums.constants.row(r)[s] +
-                     scale * (inner(&user.row[s * k], v, k) + 0.5f * inner(v, v, k));
+    user.parts[s] +=
+        sums.constants.row(r)[s] + scale * (inner(&user.row[s * k], v, k) + 0.5f * inner(v, v, k));
   }
   for (std::size_t f = 0; f < samples() * k; ++f) user.row[f] += vector[f];
 }
@@ -177,8 +177,8 @@ void SampleTowers::scores(const SampleUser& user, std::uint32_t item,
   for (std::size_t s = 0; s < scores.size(); ++s) {
     scores[s] = user.parts[s];
     if (!known) continue;
-    scores[s] += items_.row(item)[s] +
-                 scale * inner(&user.row[s * k], towers_.items.row(item) + s * k, k);
+    scores[s] +=
+        items_.row(item)[s] + scale * inner(&user.row[s * k], towers_.items.row(item) + s * k, k);
   }
 }
 

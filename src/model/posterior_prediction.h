@@ -32,8 +32,8 @@ class SampleSums {
 
 SampleSums sample_sums(const FactorizationMachine& model, const SparseRows& table);
 
-// The mean value of ordered classes for scores: scores[k] <- sum of the classes' values, weighted by
-// their probabilities. `n` as in simd.h.
+// The mean value of ordered classes for scores: scores[k] <- sum of the classes' values, weighted
+// by their probabilities. `n` as in simd.h.
 void class_means(std::span<const float> classes, std::span<const double> cutpoints, float* scores,
                  std::size_t n);
 
@@ -56,15 +56,15 @@ class PosteriorAverage {
   AlignedFloats below_;  // of a cutpoint, in every sample
 };
 
-// A user in all samples: the row of the tower, and for each sample all its score has of the user alone
-// (the machine's constant is in it).
+// A user in all samples: the row of the tower, and for each sample all its score has of the user
+// alone (the machine's constant is in it).
 struct SampleUser {
   AlignedFloats row;  // as UserRow::row
   std::vector<float> parts;
 };
 
-// What the towers of a Bayesian machine leave out: the parts of each sample that its users and items
-// have alone, so that a pair's score in sample s is user part + item part + S <P_s, Q_s>.
+// What the towers of a Bayesian machine leave out: the parts of each sample that its users and
+// items have alone, so that a pair's score in sample s is user part + item part + S <P_s, Q_s>.
 class SampleTowers {
  public:
   SampleTowers(const FactorizationMachine& model, const Towers& towers);

@@ -1,5 +1,6 @@
-// Placing a new user in every sample of a Bayesian machine: in each the conditional mean of the user's
-// own parameters given their ratings, under that sample's priors (rank/fold_in.h does one sample).
+// Placing a new user in every sample of a Bayesian machine: in each the conditional mean of the
+// user's own parameters given their ratings, under that sample's priors (rank/fold_in.h does one
+// sample).
 #pragma once
 
 #include <optional>
@@ -12,8 +13,8 @@ namespace featherfm {
 class SampleFoldIn {
  public:
   // The arguments must outlive this. `start`: what is known of the user besides the ratings.
-  SampleFoldIn(const FactorizationMachine& model, const Towers& towers,
-               const SampleTowers& samples, const SampleUser& start)
+  SampleFoldIn(const FactorizationMachine& model, const Towers& towers, const SampleTowers& samples,
+               const SampleUser& start)
       : model_(model), towers_(towers), samples_(samples), start_(start) {}
 
   // For classes, the ratings' latent scores are what the classes say of them at the scores found so

@@ -69,8 +69,10 @@ Posterior posterior_of(const Vector& a, const Likelihood& likelihood) {
       double sum = 0;  // over the pairs of cutpoints that a_l and a_m move
       for (std::size_t j = m; j < n; ++j) {
         sum += likelihood.diagonal[j];
-        if (j > m) sum += 2 * likelihood.beside[j];
-        else if (j > l && j > 0) sum += likelihood.beside[j];
+        if (j > m)
+          sum += 2 * likelihood.beside[j];
+        else if (j > l && j > 0)
+          sum += likelihood.beside[j];
       }
       const double curvature = gap[l] * gap[m] * sum + (l == m && m > 0 ? gap[m] * above : 0);
       result.precision[m * n + l] = result.precision[l * n + m] =
@@ -205,8 +207,7 @@ Work Cutpoints::draw(Random& random, std::span<const float> scores) {
 
   Vector proposal(n);
   for (double& x : proposal) x = random.normal();
-  const double scale =
-      std::sqrt(degrees_of_freedom / random.gamma(0.5 * degrees_of_freedom, 0.5));
+  const double scale = std::sqrt(degrees_of_freedom / random.gamma(0.5 * degrees_of_freedom, 0.5));
   solve_transposed(lower, proposal);
   for (std::size_t j = 0; j < n; ++j) proposal[j] = mode[j] + scale * proposal[j];
   const Vector gamma = cutpoints_of(proposal);

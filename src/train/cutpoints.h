@@ -19,8 +19,8 @@ double high_end(std::span<const double> cutpoints, std::uint32_t c);
 
 class Cutpoints {
  public:
-  // `classes`: of each example, from 0; every class below the highest must occur. Starts where scores
-  // of 0 would explain how often each does.
+  // `classes`: of each example, from 0; every class below the highest must occur. Starts where
+  // scores of 0 would explain how often each does.
   explicit Cutpoints(std::span<const std::uint32_t> classes);
 
   // Goes on from cutpoints that were drawn before, as many as now.

@@ -76,15 +76,14 @@ class Draw final : public CoordinateRule {
       Prior& prior = part_[g];
       const double count = fields_[g].columns;
       double sum = 0, squares = 0;
-      for (const float value : std::span(values, field_of_.size())
-                                   .subspan(fields_[g].begin, fields_[g].columns)) {
+      for (const float value :
+           std::span(values, field_of_.size()).subspan(fields_[g].begin, fields_[g].columns)) {
         sum += double{value};
         squares += (double{value} - prior.mean) * (double{value} - prior.mean);
       }
       prior.precision =
           random_.gamma(0.5 * (count + 2), 0.5 * (1 + prior.mean * prior.mean + squares));
-      prior.mean = sum / (count + 1) +
-                   random_.normal() / std::sqrt((count + 1) * prior.precision);
+      prior.mean = sum / (count + 1) + random_.normal() / std::sqrt((count + 1) * prior.precision);
     }
   }
 
@@ -329,8 +328,7 @@ class FmGibbs final : public FmTrainer {
     LossSums sums;
     const AlignedFloats values = sample_link().values(scores);
     for (std::size_t k = 0; k < scores.size(); ++k) {
-      sums.add(values[k], target_of(data_.train->targets[k]), 1, Link::identity,
-               sample_.range);
+      sums.add(values[k], target_of(data_.train->targets[k]), 1, Link::identity, sample_.range);
     }
     Losses losses = sums.losses();
     losses.mae = 0;
@@ -343,8 +341,7 @@ class FmGibbs final : public FmTrainer {
 
   SampleLink sample_link() const {
     return {options_.task, sample_.range, classes_,
-            cutpoints_ ? std::span<const double>(cutpoints_->values())
-                       : std::span<const double>{}};
+            cutpoints_ ? std::span<const double>(cutpoints_->values()) : std::span<const double>{}};
   }
 
   // The average over all samples after the burn-in; before, of the sweep alone.
