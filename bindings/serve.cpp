@@ -388,7 +388,8 @@ val predict_guest(const ServedModel& model, const val& user, const val& items, b
   });
 }
 
-// An item known only by its features: {vector, bias}.
+// An item known only by its features: {vector, bias}, and of a sampled machine `parts`: what each
+// sample has of it besides what it shares with the user.
 val describe_item(const ServedModel& model, const val& features) {
   return guarded([&] {
     const FactorizationMachine& machine = model.file.fm();
@@ -399,9 +400,41 @@ val describe_item(const ServedModel& model, const val& features) {
     val result = val::object();
     set(result, "vector", to_js(std::span<const float>(item.row).first(model.towers.factors)));
     set(result, "bias", double{item.offset});
+    if (model.posterior()) {
+      set(result, "parts", to_js(sample_sums(machine, row).constants.columns_of(0)));
+    }
     return result;
   });
 }
+
+// A described item of a sampled machine comes back as the sums it was made of. Users it is added to
+// predict what a pair of them would.
+class SampleItem {
+ public:
+  SampleItem(const ServedModel& model, const val& item)
+      : model_(model), sums_(model.file.fm(), SparseRows{}), predictions_(model) {
+    const Options given(item);
+    const auto vector = from_js<float>(given.raw("vector")),
+               parts = from_js<float>(given.raw("parts"));
+    require_same_size(vector.size(), model.towers.factors, "vector");
+    require_same_size(parts.size(), model.sample_towers().samples(), "parts");
+    std::ranges::copy(vector, sums_.vectors.row(0));
+    std::ranges::copy(parts, sums_.constants.row(0));
+  }
+
+  void add(std::uint32_t user) {
+    SampleUser pair = model_.sample_towers().user(user);
+    model_.sample_towers().add_to(pair, sums_, 0);
+    // The item is in already.
+    predictions_.add(pair, static_cast<std::uint32_t>(model_.towers.items.rows()));
+  }
+  val means() const { return predictions_.means(); }
+
+ private:
+  const ServedModel& model_;
+  SampleSums sums_;
+  Predictions predictions_;
+};
 
 // A described item comes back as {vector, bias}, and becomes a row of the item tower.
 AlignedFloats item_row(const ServedModel& model, const val& item) {
@@ -427,16 +460,28 @@ val similar_to_item(const ServedModel& model, const val& item, std::uint32_t n,
 
 val users_for_item(const ServedModel& model, const val& item, std::uint32_t n) {
   return guarded([&] {
-    return scored_to_js(top_users(model.towers, item_row(model, item).data(), n), &model.towers);
+    const auto top = top_users(model.towers, item_row(model, item).data(), n);
+    val result = scored_to_js(top, &model.towers);
+    if (!model.posterior()) return result;
+    SampleItem sampled(model, item);
+    for (const Scored& scored : top) sampled.add(scored.index);
+    set(result, "scores", sampled.means());
+    return result;
   });
 }
 
 val predict_for_item(const ServedModel& model, const val& item, const val& users, bool clip) {
   return guarded([&] {
+    const auto user_list = from_js<std::uint32_t>(users);
+    for (const std::uint32_t user : user_list) require_row(user, model.towers.users, "users");
+    if (model.posterior()) {
+      SampleItem sampled(model, item);
+      for (const std::uint32_t user : user_list) sampled.add(user);
+      return sampled.means();
+    }
     const AlignedFloats row = item_row(model, item);
     std::vector<float> values;
-    for (const std::uint32_t user : from_js<std::uint32_t>(users)) {
-      require_row(user, model.towers.users, "users");
+    for (const std::uint32_t user : user_list) {
       values.push_back(model.towers.value_of(
           model.towers.user_offsets[user] +
               simd::dot(model.towers.users.row(user), row.data(), model.towers.items.stride()),

@@ -111,7 +111,7 @@ export interface CoreRatings {
 export interface CoreGuest {
   vector: Float32Array;
   bias: number;
-  /** Of a sampled machine: what the score of each sample has of the user alone. */
+  /** Of a sampled machine: what the score of each sample has of the user, or the item, alone. */
   parts?: Float32Array;
 }
 

@@ -349,7 +349,7 @@ export class TrainedModel implements Model {
     return new Guest(this, guest, given);
   }
 
-  foldInItem(features: FeatureRecord): FoldedItem {
+  foldInItem(features: FeatureRecord): GuestItem {
     this.owned.requireOpen();
     const unseen: UnseenCategory[] = [];
     const encoded = this.encoded(features, "item", "features", unseen);
@@ -448,6 +448,15 @@ export class TrainedModel implements Model {
   }
 }
 
+/** Somebody new as the core takes them; parts only where the model has samples. */
+export function coreGuest(
+  vector: Float32Array,
+  bias: number,
+  parts: Float32Array | undefined,
+): CoreGuest {
+  return parts === undefined ? { vector, bias } : { vector, bias, parts };
+}
+
 /** A folded-in user: plain numbers that borrow the model for ranking. */
 export class Guest implements FoldedUser {
   readonly vector: Float32Array;
@@ -469,8 +478,7 @@ export class Guest implements FoldedUser {
 
   /** As the core takes it. */
   get #core(): CoreGuest {
-    const { vector, bias, parts } = this;
-    return parts === undefined ? { vector, bias } : { vector, bias, parts };
+    return coreGuest(this.vector, this.bias, this.parts);
   }
 
   predictDistribution(items: IdArray, options?: ContextOptions): Distribution {
@@ -517,19 +525,27 @@ export class GuestItem implements FoldedItem {
   readonly vector: Float32Array;
   readonly bias: number;
   readonly unseen: readonly UnseenCategory[];
+  /** @internal Of a sampled model: what the score of each sample has of the item alone. */
+  readonly parts: Float32Array | undefined;
   readonly #model: TrainedModel;
 
   constructor(model: TrainedModel, item: CoreGuest, unseen: readonly UnseenCategory[]) {
     this.#model = model;
     this.vector = item.vector;
     this.bias = item.bias;
+    this.parts = item.parts;
     this.unseen = unseen;
+  }
+
+  /** As the core takes it. */
+  get #core(): CoreGuest {
+    return coreGuest(this.vector, this.bias, this.parts);
   }
 
   similarItems(options?: SimilarOptions): SimilarItem[] {
     const { n, measure } = checkSimilar(options);
     return this.#model.named(
-      this.#model.owned.run((model) => model.similarToItem(this, n, measure)),
+      this.#model.owned.run((model) => model.similarToItem(this.#core, n, measure)),
     );
   }
 
@@ -537,13 +553,15 @@ export class GuestItem implements FoldedItem {
     const given = checkObject(options, "options");
     checkNoExtraKeys(given, ["n"], "topUsers");
     const n = checkInteger(valueOf(given, "n", 10), "n", { min: 1, max: 0xfffffffe });
-    return this.#model.namedUsers(this.#model.owned.run((model) => model.usersForItem(this, n)));
+    return this.#model.namedUsers(
+      this.#model.owned.run((model) => model.usersForItem(this.#core, n)),
+    );
   }
 
   predict(users: IdArray, options?: ClipOptions): Float32Array {
     const clip = checkClip(options);
     const indices = this.#model.users.indicesOf(users, "users", "user", "the model");
-    return this.#model.owned.run((model) => model.predictForItem(this, indices, clip));
+    return this.#model.owned.run((model) => model.predictForItem(this.#core, indices, clip));
   }
 }
 

@@ -1,7 +1,7 @@
 /** The worker's side: an engine, the objects it made by number, and the calls that come in. */
 import type { Engine } from "../engine.js";
 import { ClosedError, DivergedError, InternalError } from "../errors.js";
-import { Guest, GuestItem, TrainedModel } from "../model.js";
+import { coreGuest, Guest, GuestItem, TrainedModel } from "../model.js";
 import { CoreRowSet } from "../rows.js";
 import type { Dataset, Model, Rows } from "../types.js";
 import type { LoadOptions } from "../wasm.js";
@@ -151,8 +151,8 @@ export class Host {
         return { vector, bias, unseen, parts, ratings, options } satisfies GuestData;
       }
       if (verb === "foldInItem") {
-        const { vector, bias, unseen } = model.foldInItem(args[0] as never);
-        return { vector, bias, unseen };
+        const { vector, bias, unseen, parts } = model.foldInItem(args[0] as never);
+        return { vector, bias, unseen, parts } satisfies GuestItemData;
       }
       if (verb === "predictRows") {
         return model.predictRows(this.#object(args[0] as number) as Rows, args[1] as never);
@@ -161,7 +161,8 @@ export class Host {
         const itemVerb = verb.slice(guestItemPrefix.length);
         const [data, ...rest] = args as [GuestItemData, ...never[]];
         if ((guestItemVerbs as readonly string[]).includes(itemVerb)) {
-          const item = new GuestItem(model, data, data.unseen);
+          const { vector, bias, parts, unseen } = data;
+          const item = new GuestItem(model, coreGuest(vector, bias, parts), unseen);
           return (item[itemVerb as keyof GuestItem] as Verb).apply(item, rest);
         }
       }
@@ -170,7 +171,7 @@ export class Host {
         const [data, ...rest] = args as [GuestData, ...never[]];
         const { vector, bias, parts, ratings, options } = data;
         if ((guestVerbs as readonly string[]).includes(guestVerb)) {
-          const placed = parts === undefined ? { vector, bias } : { vector, bias, parts };
+          const placed = coreGuest(vector, bias, parts);
           const guest = new Guest(model, placed, model.checkRatings(ratings, options));
           return (guest[guestVerb as keyof Guest] as Verb).apply(guest, rest);
         }

@@ -84,5 +84,6 @@ export interface GuestData {
 export interface GuestItemData {
   vector: Float32Array;
   bias: number;
+  parts: Float32Array | undefined;
   unseen: readonly UnseenCategory[];
 }
