@@ -74,6 +74,10 @@ struct SampleFoldIn::OneSample {
     const Posterior& posterior = *all_.model_.posterior;
     double low = -infinity, high = infinity;
     if (posterior.task == Task::classification) {
+      if (value != 0 && value != 1 && value != -1) {
+        fail(ErrorCode::out_of_range, "ratings",
+             {"the model knows ratings of 0 and 1, or of -1 and 1; got ", double{value}});
+      }
       (value > 0 ? low : high) = 0;
     } else {
       const auto place = std::ranges::lower_bound(posterior.classes, value);
