@@ -341,29 +341,29 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
   }
 }
 
+function checkPatience(options: ResolvedOptions, { patience }: { patience: number }): void {
+  const sampled = options["solver"] === "mcmc";
+  if (patience === 0 || options.model === "mf" || (options.model === "fm" && !sampled)) return;
+  throw new ArgumentError(
+    "INVALID_ARGUMENT",
+    sampled
+      ? "patience waits for the best epoch, and a sampler averages over all of them"
+      : `patience counts epochs, and the model "${options.model}" has none`,
+    "patience",
+  );
+}
+
 /** Training from the beginning. Arguments are checked at once, before the first slice. */
 export function train(core: Core, data: CoreDataset | CoreRowSet, given: unknown): Training {
   const options = resolveModelOptions(given);
-  const patient =
-    options.model === "mf" || (options.model === "fm" && options["solver"] !== "mcmc");
-  const checkPatience = ({ patience }: { patience: number }) => {
-    if (patience === 0 || patient) return;
-    throw new ArgumentError(
-      "INVALID_ARGUMENT",
-      options.model === "fm"
-        ? "patience waits for the best epoch, and a sampler averages over all of them"
-        : `patience counts epochs, and the model "${options.model}" has none`,
-      "patience",
-    );
-  };
   if (data instanceof CoreRowSet) {
     checkRowOptions(given, options);
     const controls = checkControls(given, core, checkRowSet);
-    checkPatience(controls);
+    checkPatience(options, controls);
     return onRows(core, options, controls, data, null);
   }
   const controls = checkControls(given, core, checkDataset);
-  checkPatience(controls);
+  checkPatience(options, controls);
   if (options.model === "popularity") return popularity(core, options, controls.signal, data);
   const encoders = options.model === "fm" ? chosenEncoders(options, data) : [];
   return onInteractions(core, options, controls, data, data.users, data.items, encoders, null);
@@ -398,9 +398,12 @@ export function fitPartial(
         "data",
       );
     }
-    return onRows(core, options, checkControls(given, core, checkRowSet), rows, start);
+    const controls = checkControls(given, core, checkRowSet);
+    checkPatience(options, controls);
+    return onRows(core, options, controls, rows, start);
   }
   const controls = checkControls(given, core, checkDataset);
+  checkPatience(options, controls);
   const users = model.users.extendedBy(data.users);
   const items = model.items.extendedBy(data.items);
   // Categories that are new come behind those the model has.
