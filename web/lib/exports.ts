@@ -7,6 +7,7 @@ export type {
   FmAdamOptions,
   FmAlsOptions,
   FmFtrlOptions,
+  FmMcmcOptions,
   FmOptions,
   FmSgdaOptions,
   FmSgdOptions,
