@@ -162,8 +162,8 @@ class FmGibbs final : public FmTrainer {
     const Design& design = *data_.train;
     const std::uint32_t total = options_.burn_in + options_.samples;
     // Every `spacing`-th sample is kept, the last one among them.
-    const std::uint32_t spacing =
-        (options_.samples + options_.keep - 1) / std::min(options_.keep, options_.samples);
+    const std::uint32_t keep = std::min(options_.keep, options_.samples);
+    const std::uint32_t spacing = (options_.samples + keep - 1) / keep;
     for (epoch_ = 1;; ++epoch_) {
       DesignScores scores(sample_, design);
       while (!scores.advance()) co_yield Pause{};
