@@ -1,5 +1,5 @@
 /** What the tests of factorization machines share: data with a rule in it, and the formula in plain JavaScript. */
-import type { Id, Model } from "featherfm";
+import type { FmMcmcOptions, Id, Model } from "featherfm";
 import { at, randomFrom } from "./support.js";
 
 export const groups = ["red", "green", "blue"] as const;
@@ -105,3 +105,31 @@ export class PlainMachine {
 export const one = (list: readonly unknown[], value: unknown): FieldRow => ({
   [list.indexOf(value)]: 1,
 });
+
+/** What a sampler can be asked to do. */
+export const tasks = ["regression", "classification", "ordinal"] as const;
+export type Task = (typeof tasks)[number];
+
+/** Ratings that suit the task: as they are, above the middle or not, or 1 to 4. */
+export const ratingsFor = (task: Task, ratings: readonly number[]): number[] =>
+  ratings.map((r) => {
+    if (task === "regression") return r;
+    return task === "classification" ? Number(r > 2.5) : Math.min(Math.max(Math.round(r), 1), 4);
+  });
+
+/** A short chain that keeps every third sample. */
+export const sampling = (task: Task): FmMcmcOptions => ({
+  model: "fm",
+  solver: "mcmc",
+  task,
+  factors: 3,
+  burnIn: 5,
+  samples: 30,
+  keep: 10,
+});
+
+/** Two ratings that somebody new may give. */
+export const ratedFor = (task: Task): { item: number; rating: number }[] => [
+  { item: 100, rating: task === "classification" ? 1 : 4 },
+  { item: 104, rating: task === "classification" ? 0 : 1 },
+];

@@ -4,6 +4,7 @@ import {
   type Dataset,
   type DatasetInput,
   type EpochReport,
+  type FmAlsOptions,
   type FmOptions,
   type Model,
   type Progress,
@@ -266,7 +267,7 @@ describe("penalties", () => {
     model.fields().find((field) => field.name === name)?.linear as number;
 
   test("may be one number, or parts", () => {
-    const of = (regularization: FmOptions["regularization"]) =>
+    const of = (regularization: FmAlsOptions["regularization"]) =>
       ff.train(data, { ...small, ...(regularization !== undefined && { regularization }) });
     expect(of(2).parameters()).toEqual(of({ linear: 2, factors: 2 }).parameters());
     expect(of({ linear: 2 }).options["regularization"]).toMatchObject({ linear: 2, fields: {} });

@@ -6,12 +6,19 @@ import {
   load,
   withDefaults,
   type DatasetInput,
+  type Distribution,
   type FieldOptions,
   type FmOptions,
   type ModelOptions,
   type TrainOptions,
 } from "featherfm";
-import type { FeatherClient, RemoteDataset, RemoteFoldedItem, RemoteRows } from "featherfm/client";
+import type {
+  FeatherClient,
+  RemoteDataset,
+  RemoteFoldedItem,
+  RemoteModel,
+  RemoteRows,
+} from "featherfm/client";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { expectRefused } from "./bad-values.js";
 
@@ -32,6 +39,7 @@ describe("options of a factorization machine", () => {
       { model: "fm", solver: "adam", beta1: 0.5, batchSize: 10 },
       { model: "fm", solver: "ftrl", l1: 1, ftrlBeta: 1 },
       { model: "fm", solver: "sgda", task: "classification", derived: ["day", "user-items"] },
+      { model: "fm", solver: "mcmc", task: "ordinal", burnIn: 0, samples: 5, keep: 5 },
     ];
     for (const options of right) expect(withDefaults(options).model).toBe("fm");
     const wrong: [ModelOptions, string][] = [
@@ -47,6 +55,14 @@ describe("options of a factorization machine", () => {
       [{ model: "fm", beta1: 0.5 }, "beta1"],
       // @ts-expect-error -- sparse weights are those of FTRL
       [{ model: "fm", solver: "adam", l1: 1 }, "l1"],
+      // @ts-expect-error -- samples are those of a sampler
+      [{ model: "fm", solver: "als", samples: 10 }, "samples"],
+      // @ts-expect-error -- nobody else knows ordered classes
+      [{ model: "fm", task: "ordinal" }, "task"],
+      // @ts-expect-error -- a sampler has sweeps, not epochs
+      [{ model: "fm", solver: "mcmc", epochs: 10 }, "epochs"],
+      // @ts-expect-error -- and nothing to regularize
+      [{ model: "fm", solver: "mcmc", regularization: 1 }, "regularization"],
       // @ts-expect-error -- this is how matrix factorization calls it
       [{ model: "fm", optimizer: "sgd" }, "optimizer"],
       // @ts-expect-error -- and this how factorization machines do
@@ -128,5 +144,7 @@ test("a client has the same verbs, as promises", () => {
   expectTypeOf<Rows>().toEqualTypeOf<RemoteRows>();
   expectTypeOf<Awaited<ReturnType<RemoteRows["toLibsvm"]>>>().toEqualTypeOf<string>();
   expectTypeOf<Awaited<ReturnType<RemoteFoldedItem["predict"]>>>().toEqualTypeOf<Float32Array>();
+  type Sure = Awaited<ReturnType<RemoteModel["predictDistribution"]>>;
+  expectTypeOf<Sure>().toEqualTypeOf<Distribution>();
   expectTypeOf<RemoteDataset["fields"]>().toEqualTypeOf<(typeof data)["fields"]>();
 });
