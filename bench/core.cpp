@@ -19,6 +19,7 @@
 #include "data/interactions.h"
 #include "rank/top_k.h"
 #include "train/fm_als.h"
+#include "train/fm_gibbs.h"
 #include "train/fm_sgd.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
@@ -93,24 +94,35 @@ std::vector<FeatureField> side_fields() {
 }
 
 void factorization_machines(const std::shared_ptr<const Interactions>& data) {
+  struct Names {
+    const char *sgd, *als, *mcmc;
+  };
   for (const auto& [names, fields] :
-       {std::pair{std::pair{"fm-sgd-epoch-ids-k", "fm-als-sweep-ids-k"},
+       {std::pair{Names{"fm-sgd-epoch-ids-k", "fm-als-sweep-ids-k", "fm-mcmc-sweep-ids-k"},
                   std::vector<FeatureField>{}},
-        {std::pair{"fm-sgd-epoch-side-k", "fm-als-sweep-side-k"}, side_fields()}}) {
+        {Names{"fm-sgd-epoch-side-k", "fm-als-sweep-side-k", "fm-mcmc-sweep-side-k"},
+         side_fields()}}) {
     FmData examples;
     examples.space = make_feature_space(*data, SeenItems(*data), fields, {}, nullptr);
     examples.train = std::make_shared<Design>(make_design(examples.space, *data, fields));
-    report(names.first, 16, 7, [&] {
+    report(names.sgd, 16, 7, [&] {
       FmSgdOptions options;
       options.factors = 16;
       options.epochs = 11;
       return epoch_time(*make_fm_sgd(options, examples), options.epochs);
     });
-    report(names.second, 16, 5, [&] {
+    report(names.als, 16, 5, [&] {
       FmOptions options;
       options.factors = 16;
       options.epochs = 6;
       return epoch_time(*make_fm_als(options, examples), options.epochs);
+    });
+    report(names.mcmc, 16, 5, [&] {
+      FmGibbsOptions options;
+      options.factors = 16;
+      options.burn_in = 5;
+      options.samples = 1;
+      return epoch_time(*make_fm_gibbs(options, examples), 6);
     });
   }
 }
