@@ -1,6 +1,7 @@
 /** Bayesian factorization machines: what they refuse, plain rows, memory, and the client. */
 import {
   ArgumentError,
+  ClosedError,
   load,
   UnknownIdError,
   withDefaults,
@@ -226,9 +227,27 @@ test.each(tasks)("rows are sampled too, %s", (task) => {
   expect(more.predictRows(test).every(Number.isFinite)).toBe(true);
 });
 
+test("a closed model says nothing more, nor do its guests", async () => {
+  const closed = engine.loadModel(model.save());
+  const [placed, item] = [closed.foldInUser(ratedFor("ordinal")), closed.foldInItem({})];
+  closed.close();
+  for (const call of [
+    () => closed.predictDistribution(["u1"], [100]),
+    () => closed.recommend("u1", { optimism: 1 }),
+    () => placed.predictDistribution([100]),
+    () => placed.recommend({ optimism: 1 }),
+    () => placed.explain(100),
+    () => item.predict(["u1"]),
+    () => item.topUsers(),
+    () => engine.fitPartial(closed, data),
+  ]) {
+    expect(await thrown(call)).toBeInstanceOf(ClosedError);
+  }
+});
+
 test("memory comes back, whether trained, cancelled or refused", async () => {
   const own = await load();
-  const big = sample({ users: 200, items: 100 });
+  const big = sample({ users: 150, items: 60 });
   const given = own.dataset(big);
   const chain = { ...sampling("ordinal"), factors: 16, samples: 20 };
   const cycle = async () => {

@@ -121,6 +121,7 @@ const modelCalls = (model: Model): [string, () => unknown][] => [
   ["hasItem", () => model.hasItem(100)],
   ["predict", () => model.predict(["u1"], [100])],
   ["predict nothing", () => model.predict([], [])],
+  ["predictDistribution", () => model.predictDistribution(["u1"], [100])],
   ["recommend", () => model.recommend("u1")],
   ["recommend to nobody", () => model.recommend("nobody")],
   ["recommendAll", () => model.recommendAll()],
