@@ -55,6 +55,11 @@ describe.skipIf(movieLensFolder === null)("on MovieLens 100K", () => {
     ["factorization machines of ids by SGD", 0.93, { model: "fm", fields: [], solver: "sgd" }],
     ["what is known of people and films, by ALS", 0.93, { model: "fm" }],
     ["the same by SGD", 0.95, { model: "fm", solver: "sgd" }],
+    [
+      "a short chain of samples with all of it",
+      0.9,
+      { model: "fm", solver: "mcmc", derived: ["user-items"], burnIn: 10, samples: 40, keep: 40 },
+    ],
     ["the days of the ratings", 0.95, { model: "fm", fields: [], derived: ["day"] }],
   ])("with %s the RMSE on u1 stays below %d", (_, limit, options) => {
     const error = ff.evaluate(ff.train(described.train, options), described.test).rmse;
