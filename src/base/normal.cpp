@@ -25,12 +25,14 @@ double scaled_tail(double x) {
 
 // Standard normal above `low` >= 0.
 double tail_draw(Random& random, double low, double high) {
-  const double rate = 0.5 * (low + std::sqrt(low * low + 4));
+  // That far out the two distributions are the same, and squares may overflow.
+  const bool far = low > 1e8;
+  const double rate = far ? low : 0.5 * (low + std::sqrt(low * low + 4));
   for (;;) {
     const double x = low - portable_log(1 - random.uniform()) / rate;
     if (x >= high) continue;
     const double distance = x - rate;
-    if (random.uniform() <= portable_exp(-0.5 * distance * distance)) return x;
+    if (far || random.uniform() <= portable_exp(-0.5 * distance * distance)) return x;
   }
 }
 
@@ -195,6 +197,7 @@ NormalInterval normal_interval(double low, double high) {
 }
 
 double truncated_normal(Random& random, double low, double high) {
+  if (!(low < high)) return low;  // the ends met in rounding
   if (low + high < 0) return -truncated_normal(random, -high, -low);
   // From here on more of the interval lies right of the middle than left of it.
   if (low >= 0) {

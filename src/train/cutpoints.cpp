@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "base/normal.h"
@@ -102,6 +103,11 @@ Vector factor_of(const Posterior& posterior) {
     Vector lower = posterior.precision;
     for (std::size_t j = 0; j < n; ++j) lower[j * n + j] += extra;
     if (cholesky(lower, n)) return lower;
+    if (!(extra < 1e100)) {  // not a number among them: a proposal that will be refused
+      std::ranges::fill(lower, 0.0);
+      for (std::size_t j = 0; j < n; ++j) lower[j * n + j] = 1;
+      return lower;
+    }
   }
 }
 
@@ -221,9 +227,10 @@ Work Cutpoints::draw(Random& random, std::span<const float> scores) {
   const double gain = posterior_of(proposal, likelihood).log - current +
                       log_t(distance(lower, a_, mode), n) -
                       log_t(distance(lower, proposal, mode), n);
-  if (portable_log(1 - random.uniform()) < gain) {
-    a_ = proposal;
-    gamma_ = gamma;
+  // Neighbours that met in rounding have no logarithm of their gap.
+  const bool ascends = std::ranges::adjacent_find(gamma, std::greater_equal<>()) == gamma.end();
+  if (portable_log(1 - random.uniform()) < gain && ascends) {
+    restore(gamma);  // a_ as from a file, so that a chain that stopped goes on with the same bits
   }
 }
 

@@ -133,10 +133,13 @@ class FmGibbs final : public FmTrainer {
     if (options.task == Task::ordinal) find_classes();
     if (start && start->posterior) go_on_from(*start);
     if (data_.validation) sums_.resize(data_.validation->size());
-    model_ = assembled();
+    end_sweep();
   }
 
-  const FactorizationMachine& model() const override { return model_; }
+  const FactorizationMachine& model() const override {
+    if (!model_) model_ = assembled();
+    return *model_;
+  }
   std::uint32_t best_epoch() const override { return finished_; }
 
   double noise() const override {
@@ -167,6 +170,7 @@ class FmGibbs final : public FmTrainer {
     for (epoch_ = 1;; ++epoch_) {
       DesignScores scores(sample_, design);
       while (!scores.advance()) co_yield Pause{};
+      if (!finite(scores.scores())) fail_diverged();
       Losses losses;
       if (options_.task == Task::regression) {
         losses = draw_noise(scores.scores());
@@ -183,13 +187,7 @@ class FmGibbs final : public FmTrainer {
         fraction_ = (epoch_ - 1 + sweep_.fraction()) / total;
         co_yield Pause{};
       }
-      if (!sample_.all_finite() || !finite(sweep_.errors())) {
-        fail(ErrorCode::diverged, "data",
-             {"sampling diverged in sweep ", epoch_,
-              ": parameters are no longer finite. Scale very large features and ratings down"});
-      }
-      ++sweeps_;
-      if (epoch_ > options_.burn_in && (total - epoch_) % spacing == 0) keep_sample();
+      if (!sample_.all_finite() || !finite(sweep_.errors())) fail_diverged();
 
       std::optional<Losses> validation;
       if (data_.validation) {
@@ -197,14 +195,20 @@ class FmGibbs final : public FmTrainer {
         while (!held_out.advance()) co_yield Pause{};
         validation = add_to_average(held_out.scores());
       }
+      ++chain_.sweeps;
+      end_sweep();
+      if (epoch_ > options_.burn_in && (total - epoch_) % spacing == 0) kept_.push_back(last_);
       finished_ = epoch_;
       finished_epoch_ = EpochLosses{losses, validation, true};
-      if (epoch_ == total) {
-        model_ = assembled();
-        co_return;
-      }
+      if (epoch_ == total) co_return;
       co_yield Pause{};
     }
+  }
+
+  [[noreturn]] void fail_diverged() const {
+    fail(ErrorCode::diverged, "data",
+         {"sampling diverged in sweep ", epoch_,
+          ": parameters are no longer finite. Scale very large features and ratings down"});
   }
 
   FactorizationMachine initial_sample(const FactorizationMachine* start) const {
@@ -248,14 +252,14 @@ class FmGibbs final : public FmTrainer {
     random_.restore(posterior.chain.random);
     draw_.restore(posterior.chain.priors);
     if (cutpoints_) cutpoints_->restore(posterior.chain.cutpoints);
-    sweeps_ = posterior.chain.sweeps;
+    chain_.sweeps = posterior.chain.sweeps;
     const auto places = column_translation(start.space, data_.space);
     for (std::size_t s = 0; s < posterior.samples(); ++s) {
-      kept_.push_back(sample_of(start, s).translated(places, sample_.columns()));
-      noise_.push_back(posterior.noise[s]);
-      penalties_.push_back(posterior.penalties[s]);
-      const auto row = posterior.cutpoints.columns_of(s);
-      kept_cutpoints_.emplace_back(row.begin(), row.end());
+      const auto cutpoints = posterior.cutpoints.columns_of(s);
+      kept_.push_back({sample_of(start, s).translated(places, sample_.columns()),
+                       posterior.noise[s],
+                       posterior.penalties[s],
+                       {cutpoints.begin(), cutpoints.end()}});
     }
   }
 
@@ -363,10 +367,11 @@ class FmGibbs final : public FmTrainer {
     return losses.losses();
   }
 
-  void keep_sample() {
-    kept_.push_back(sample_);
-    kept_.back().space = {};
-    noise_.push_back(static_cast<float>(noise()));
+  // Takes the state between two sweeps, from which model() is made also in the midst of the next.
+  void end_sweep() {
+    last_.machine = sample_;
+    last_.machine.space = {};
+    last_.noise = static_cast<float>(noise());
     double precision = 0;
     const ColumnField* user = data_.space.find(user_field);
     if (user && options_.factors > 0) {
@@ -374,53 +379,42 @@ class FmGibbs final : public FmTrainer {
       for (std::size_t f = 0; f < options_.factors; ++f) precision += draw_.precision(f + 1, g);
       precision /= options_.factors * draw_.alpha;
     }
-    penalties_.push_back(static_cast<float>(precision));
-    kept_cutpoints_.emplace_back();
+    last_.penalty = static_cast<float>(precision);
+    chain_.priors = draw_.state();
+    chain_.random = random_.state();
     if (cutpoints_) {
-      kept_cutpoints_.back().assign(cutpoints_->values().begin(), cutpoints_->values().end());
+      chain_.cutpoints = cutpoints_->values();
+      last_.cutpoints.assign(chain_.cutpoints.begin(), chain_.cutpoints.end());
     }
+    model_.reset();
   }
 
-  // The model of the samples kept, or of the present one where none is kept yet.
-  FactorizationMachine assembled() {
-    const bool none = kept_.empty();
-    if (none) keep_sample();
+  // The model of the samples kept, or of the last one where none is kept yet.
+  FactorizationMachine assembled() const {
+    const std::span<const Sample> all = kept_.empty() ? std::span(&last_, 1) : std::span(kept_);
     // Samples of an earlier training and this one's, thinned to `keep`, the last among them.
-    const std::size_t step = (kept_.size() + options_.keep - 1) / options_.keep;
+    const std::size_t step = (all.size() + options_.keep - 1) / options_.keep;
     std::vector<FactorizationMachine> samples;
     Posterior posterior;
     posterior.task = options_.task;
     posterior.classes = classes_;
-    for (std::size_t s = 0; s < kept_.size(); ++s) {
-      if ((kept_.size() - 1 - s) % step != 0) continue;
-      samples.push_back(kept_[s]);
-      posterior.noise.push_back(noise_[s]);
-      posterior.penalties.push_back(penalties_[s]);
+    posterior.cutpoints =
+        Matrix((all.size() + step - 1) / step, classes_.empty() ? 0 : classes_.size() - 1);
+    for (std::size_t s = (all.size() - 1) % step; s < all.size(); s += step) {
+      std::ranges::copy(all[s].cutpoints, posterior.cutpoints.row(samples.size()));
+      samples.push_back(all[s].machine);
+      posterior.noise.push_back(all[s].noise);
+      posterior.penalties.push_back(all[s].penalty);
     }
-    posterior.cutpoints = Matrix(samples.size(), classes_.empty() ? 0 : classes_.size() - 1);
-    for (std::size_t s = kept_.size(), row = samples.size(); s-- > 0;) {
-      if ((kept_.size() - 1 - s) % step == 0) {
-        std::ranges::copy(kept_cutpoints_[s], posterior.cutpoints.row(--row));
-      }
-    }
-    posterior.chain = {sample_.constant,
-                       sample_.linear,
-                       sample_.factors,
-                       draw_.state(),
-                       cutpoints_ ? cutpoints_->values() : std::vector<double>{},
-                       random_.state(),
-                       sweeps_};
+    posterior.chain = chain_;
+    posterior.chain.constant = last_.machine.constant;
+    posterior.chain.linear = last_.machine.linear;
+    posterior.chain.factors = last_.machine.factors;
     FactorizationMachine model = mean_machine(samples, std::move(posterior));
     model.range = sample_.range;
     model.space = data_.space;
     model.link = Link::identity;
     model.fold_in = sample_.fold_in;
-    if (none) {
-      kept_.clear();
-      noise_.clear();
-      penalties_.clear();
-      kept_cutpoints_.clear();
-    }
     return model;
   }
 
@@ -434,12 +428,17 @@ class FmGibbs final : public FmTrainer {
   std::vector<std::uint32_t> class_of_;  // of each example
   std::optional<Cutpoints> cutpoints_;   // of ordered classes
 
-  std::vector<FactorizationMachine> kept_;
-  std::vector<float> noise_, penalties_;            // beside kept_
-  std::vector<std::vector<float>> kept_cutpoints_;  // beside kept_
-  std::vector<double> sums_;                        // of the validation's values
-  std::uint32_t averaged_ = 0, finished_ = 0, sweeps_ = 0;
-  FactorizationMachine model_;
+  struct Sample {
+    FactorizationMachine machine;
+    float noise = 1, penalty = 0;
+    std::vector<float> cutpoints;
+  };
+  std::vector<Sample> kept_;
+  Sample last_;               // of the last whole sweep
+  Posterior::Chain chain_;    // beside last_, which has the parameters
+  std::vector<double> sums_;  // of the validation's values
+  std::uint32_t averaged_ = 0, finished_ = 0;
+  mutable std::optional<FactorizationMachine> model_;  // made when asked for
 };
 
 }  // namespace
