@@ -6,8 +6,10 @@
 #include <list>
 
 #include "io/model_file.h"
+#include "model/posterior_prediction.h"
 #include "rank/fold_in.h"
 #include "support_fm.h"
+#include "support_gibbs.h"
 
 using namespace featherfm;
 using namespace featherfm::testing;
@@ -47,6 +49,19 @@ ModelFile rows_model(std::uint32_t rows_factors = 4) {
   model.fold_in.user_bias = false;
   model.fold_in.own_parameters = false;
   file.model = std::move(model);
+  return file;
+}
+
+// Four samples of two factors, of users, items and contexts in eight fields.
+ModelFile sampled_model(Task task = Task::ordinal, std::uint32_t sample_factors = 2) {
+  FmGibbsOptions options = gibbs_options(task);
+  options.factors = sample_factors;
+  options.samples = 8;
+  const SmallWorld world = gibbs_world(task);
+  ModelFile file;
+  file.family = "fm";
+  file.model = sampled(options, world_data(world, everything));
+  file.seen = world.seen;
   return file;
 }
 
@@ -95,6 +110,30 @@ void check_same(const ModelFile& a, const ModelFile& b) {
   CHECK(one.space.units_per_day == two.space.units_per_day);
 }
 
+void check_same_posterior(const Posterior& a, const Posterior& b) {
+  const auto same = [](const Matrix& x, const Matrix& y) {
+    return x.rows() == y.rows() && x.columns() == y.columns() &&
+           std::ranges::equal(x.storage(), y.storage());
+  };
+  CHECK(a.task == b.task);
+  CHECK(a.factors == b.factors);
+  CHECK(a.constants == b.constants);
+  CHECK(same(a.linear, b.linear));
+  CHECK(a.noise == b.noise);
+  CHECK(a.penalties == b.penalties);
+  CHECK(a.classes == b.classes);
+  CHECK(same(a.cutpoints, b.cutpoints));
+  CHECK(a.chain.constant == b.chain.constant);
+  CHECK(a.chain.linear == b.chain.linear);
+  CHECK(same(a.chain.factors, b.chain.factors));
+  CHECK(a.chain.priors == b.chain.priors);
+  CHECK(a.chain.cutpoints == b.chain.cutpoints);
+  CHECK(std::ranges::equal(a.chain.random.words, b.chain.random.words));
+  CHECK(a.chain.random.has_spare == b.chain.random.has_spare);
+  if (a.chain.random.has_spare) CHECK(a.chain.random.spare == b.chain.random.spare);
+  CHECK(a.chain.sweeps == b.chain.sweeps);
+}
+
 // The tensors of the full model, to leave out, replace and damage before the file is read.
 class Draft {
  public:
@@ -118,6 +157,13 @@ class Draft {
     return put(name, "U32", std::move(values));
   }
   Draft& days(std::vector<double> values) { return put("days", "F64", std::move(values)); }
+  Draft& doubles(const std::string& name, std::vector<double> values) {
+    return put(name, "F64", std::move(values));
+  }
+  Draft& matrix(const std::string& name, std::uint64_t rows, std::uint64_t columns,
+                float value = 1) {
+    return floats(name, std::vector<float>(rows * columns, value)).shape(name, {rows, columns});
+  }
   Draft& metadata(const std::string& key, const std::string& value) {
     std::erase_if(content_.metadata, [&](const auto& entry) { return entry.key == key; });
     content_.metadata.push_back({key, value});
@@ -360,4 +406,203 @@ TEST_CASE("random damage to the file of a machine never does more than being ref
     }
   }
   CHECK(accepted > 100);  // damage within the numbers alone leaves a model
+}
+
+TEST_CASE("a sampled machine is read back as it was written, bit for bit") {
+  for (const Task task : all_tasks) {
+    for (const std::uint32_t sample_factors : {0u, 2u}) {
+      const ModelFile file = sampled_model(task, sample_factors);
+      const ModelFile read = read_model(written(file));
+      check_same(file, read);
+      REQUIRE(read.fm().posterior);
+      check_same_posterior(*file.fm().posterior, *read.fm().posterior);
+      CHECK(written(read) == written(file));
+    }
+  }
+}
+
+TEST_CASE("a left over draw is kept in the file, and none where there is none") {
+  ModelFile file = sampled_model();
+  for (const bool spare : {false, true}) {
+    auto& model = std::get<FactorizationMachine>(file.model);
+    Posterior posterior = *model.posterior;
+    posterior.chain.random.has_spare = spare;
+    posterior.chain.random.spare = spare ? -0.75 : 0;
+    model.posterior = std::make_shared<const Posterior>(posterior);
+    check_same_posterior(*read_model(written(file)).fm().posterior, posterior);
+  }
+}
+
+TEST_CASE("a machine without samples is read as a machine of a single point") {
+  CHECK(!read_model(written(full_model())).fm().posterior);
+}
+
+TEST_CASE("cutpoints that meet in single precision do not spoil a file") {
+  // Of a class that hardly ever occurs: apart as doubles, in the chain, but not as floats.
+  ModelFile file = sampled_model();
+  auto& model = std::get<FactorizationMachine>(file.model);
+  Posterior posterior = *model.posterior;
+  posterior.cutpoints.row(0)[1] = posterior.cutpoints.row(0)[0];
+  model.posterior = std::make_shared<const Posterior>(posterior);
+  check_same_posterior(*read_model(written(file)).fm().posterior, posterior);
+}
+
+TEST_CASE("a sampled machine without one of its tensors is refused") {
+  const ModelFile file = sampled_model();
+  CHECK(Draft(file).outcome() == "nothing");
+  for (const char* name :
+       {"posterior_constants", "posterior_noise", "posterior_penalties", "posterior_cutpoints",
+        "classes", "chain_constant", "chain_linear", "chain_factors", "chain_priors",
+        "chain_cutpoints", "chain_random", "chain_spare", "task", "sweeps"}) {
+    CAPTURE(name);
+    CHECK(Draft(file).without(name).outcome() == refused);
+  }
+}
+
+TEST_CASE("tensors of samples of another length or type are refused") {
+  const ModelFile file = sampled_model();
+  for (const char* name : {"posterior_constants", "posterior_noise", "posterior_penalties",
+                           "classes", "chain_constant", "chain_linear"}) {
+    CAPTURE(name);
+    CHECK(Draft(file).floats(name, {}).outcome() == refused);
+    CHECK(Draft(file).floats(name, {1, 2}).outcome() == refused);
+    CHECK(Draft(file).indices(name, {1}).outcome() == refused);
+  }
+  for (const char* name : {"chain_priors", "chain_cutpoints"}) {
+    CAPTURE(name);
+    CHECK(Draft(file).doubles(name, {}).outcome() == refused);
+    CHECK(Draft(file).doubles(name, {1, 2}).outcome() == refused);
+    CHECK(Draft(file).floats(name, {1}).outcome() == refused);
+  }
+  for (const char* name : {"posterior_linear", "posterior_cutpoints", "chain_factors"}) {
+    CAPTURE(name);
+    CHECK(Draft(file).matrix(name, 1, 4).outcome() == refused);
+    CHECK(Draft(file).matrix(name, 0, 4).outcome() == refused);
+    CHECK(Draft(file).matrix(name, 4, 1).outcome() == refused);
+  }
+  // Samples that do not divide the factors; none at all.
+  const std::uint64_t columns = file.fm().columns();
+  for (const std::uint64_t samples : {0u, 3u, 5u}) {
+    CHECK(Draft(file)
+              .matrix("posterior_linear", columns, samples)
+              .floats("posterior_constants", std::vector<float>(samples))
+              .floats("posterior_noise", std::vector<float>(samples))
+              .floats("posterior_penalties", std::vector<float>(samples))
+              .outcome() == refused);
+  }
+  CHECK(Draft(file).put<std::uint64_t>("chain_random", "U64", {1, 2, 3}).outcome() == refused);
+  CHECK(Draft(file).put<std::uint64_t>("chain_random", "U64", {1, 2, 3, 4, 5}).outcome() ==
+        refused);
+  CHECK(Draft(file).doubles("chain_random", {1, 2, 3, 4}).outcome() == refused);
+  CHECK(Draft(file).doubles("chain_spare", {1, 2}).outcome() == refused);
+}
+
+TEST_CASE("numbers that no chain can have are refused") {
+  const ModelFile file = sampled_model();
+  const Posterior& posterior = *file.fm().posterior;
+  for (const float bad : {not_a_number, infinity, -infinity}) {
+    CAPTURE(bad);
+    for (const char* name : {"posterior_constants", "posterior_noise", "posterior_penalties"}) {
+      CHECK(Draft(file).floats(name, {1, 1, bad, 1}).outcome() == refused);
+    }
+    CHECK(Draft(file).floats("chain_constant", {bad}).outcome() == refused);
+    std::vector<float> linear = posterior.chain.linear;
+    linear[3] = bad;
+    CHECK(Draft(file).floats("chain_linear", linear).outcome() == refused);
+    std::vector<double> priors = posterior.chain.priors;
+    priors[3] = bad;
+    CHECK(Draft(file).doubles("chain_priors", priors).outcome() == refused);
+    CHECK(Draft(file).doubles("chain_spare", {bad}).outcome() == refused);
+    std::vector<double> cutpoints = posterior.chain.cutpoints;
+    cutpoints.back() = bad;
+    CHECK(Draft(file).doubles("chain_cutpoints", cutpoints).outcome() == refused);
+    std::vector<float> classes = posterior.classes;
+    classes.back() = bad;
+    CHECK(Draft(file).floats("classes", classes).outcome() == refused);
+    CHECK(Draft(file).matrix("posterior_linear", file.fm().columns(), 4, bad).outcome() == refused);
+    CHECK(Draft(file).matrix("chain_factors", file.fm().columns(), 2, bad).outcome() == refused);
+  }
+  CHECK(Draft(file).floats("posterior_noise", {1, 1, -1, 1}).outcome() == refused);
+  CHECK(Draft(file).floats("posterior_penalties", {1, 1, -1, 1}).outcome() == refused);
+  std::vector<double> priors = posterior.chain.priors;
+  priors[2] = 0;
+  CHECK(Draft(file).doubles("chain_priors", priors).outcome() == refused);
+  priors[2] = -1;
+  CHECK(Draft(file).doubles("chain_priors", priors).outcome() == refused);
+  std::vector<double> cutpoints = posterior.chain.cutpoints;
+  std::swap(cutpoints[0], cutpoints[1]);
+  CHECK(Draft(file).doubles("chain_cutpoints", cutpoints).outcome() == refused);
+  cutpoints[0] = cutpoints[1];
+  CHECK(Draft(file).doubles("chain_cutpoints", cutpoints).outcome() == refused);
+  std::vector<float> classes = posterior.classes;
+  std::swap(classes[0], classes[1]);
+  CHECK(Draft(file).floats("classes", classes).outcome() == refused);
+  classes[0] = classes[1];
+  CHECK(Draft(file).floats("classes", classes).outcome() == refused);
+  Matrix descending = posterior.cutpoints;
+  std::swap(descending.row(1)[0], descending.row(1)[1]);
+  ModelFile other = file;
+  Posterior damaged = posterior;
+  damaged.cutpoints = descending;
+  std::get<FactorizationMachine>(other.model).posterior =
+      std::make_shared<const Posterior>(damaged);
+  CHECK(Draft(other).outcome() == refused);
+  CHECK(Draft(file).put<std::uint64_t>("chain_random", "U64", {0, 0, 0, 0}).outcome() == refused);
+}
+
+TEST_CASE("classes are there for the ordered task alone") {
+  CHECK(Draft(sampled_model()).metadata("task", "regression").outcome() == refused);
+  CHECK(Draft(sampled_model()).metadata("task", "ranking").outcome() == refused);
+  CHECK(Draft(sampled_model()).metadata("sweeps", "-1").outcome() == refused);
+  CHECK(Draft(sampled_model()).metadata("sweeps", "many").outcome() == refused);
+  const ModelFile file = sampled_model(Task::regression);
+  CHECK(Draft(file).metadata("task", "classification").outcome() == "nothing");
+  CHECK(Draft(file).metadata("task", "ordinal").outcome() == refused);
+  CHECK(Draft(file).floats("classes", {1, 2}).outcome() == refused);
+}
+
+TEST_CASE("a file of a sampled machine that was cut short is refused at any length") {
+  const std::vector<std::byte> bytes = written(sampled_model());
+  for (std::size_t size = 0; size < bytes.size(); size += 64) {
+    CHECK(error_of([&] { read_model(std::span(bytes).first(size)); }) == refused);
+  }
+  CHECK(error_of([&] { read_model(std::span(bytes).first(bytes.size() - 1)); }) == refused);
+}
+
+TEST_CASE("random damage to the file of a sampled machine never does more than being refused") {
+  const std::vector<std::byte> file = written(sampled_model());
+  const FmData data = world_data(gibbs_world(Task::ordinal), everything);
+  Random random(79);
+  int accepted = 0;
+  for (int round = 0; round < 600; ++round) {
+    auto damaged = file;
+    for (std::uint32_t strokes = 1 + random.below(3); strokes > 0; --strokes) {
+      damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] =
+          static_cast<std::byte>(random.below(2) == 0 ? '0' + random.below(10) : random.below(256));
+    }
+    try {
+      const ModelFile read = read_model(damaged);
+      ++accepted;
+      REQUIRE(read.fm().all_finite());
+      if (!read.fm().posterior) continue;
+      const Towers towers = read.fm().towers();
+      const SampleTowers samples(read.fm(), towers);
+      std::vector<float> found(samples.samples());
+      samples.scores(samples.user(1), 1, found);
+      PosteriorAverage average(read.fm());
+      average.predict(found);
+      // The chain goes on, or says why it does not.
+      FmGibbsOptions options = gibbs_options(read.fm().posterior->task);
+      options.burn_in = 0;
+      options.samples = 1;
+      try {
+        sampled(options, data, &read.fm());
+      } catch (const Error& error) {
+        CHECK(error.code() != ErrorCode::malformed_file);
+      }
+    } catch (const Error& error) {
+      REQUIRE(error.code() == ErrorCode::malformed_file);
+    }
+  }
+  CHECK(accepted > 30);
 }
