@@ -4,12 +4,17 @@
 #include <bit>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
+#include "base/normal.h"
+#include "model/posterior_prediction.h"
 #include "rank/fold_in.h"
+#include "rank/sample_fold_in.h"
 #include "support.h"
 #include "support_fm.h"
+#include "support_gibbs.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
@@ -208,6 +213,76 @@ TEST_CASE("factorization machines have the same bits everywhere, by every solver
     CAPTURE(name_of(solver));
     CHECK(hash_of_fm(solver, Task::regression) == regression);
     CHECK(hash_of_fm(solver, Task::classification) == classification);
+  }
+}
+
+TEST_CASE("parts of the normal distribution and gamma draws give the same bits everywhere") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  Random random(31);
+  Hash hash;
+  const auto add = [&](double x) { hash.add(std::bit_cast<std::uint64_t>(x)); };
+  for (int k = -200; k <= 200; ++k) {
+    const double x = 0.173 * k;
+    add(normal_cdf(x));
+    for (const NormalInterval& p : {normal_interval(x, x + 0.7), normal_interval(x, infinity),
+                                    normal_interval(-infinity, x)}) {
+      add(p.log_probability);
+      add(p.low_ratio);
+      add(p.high_ratio);
+    }
+    add(truncated_normal(random, x, x + 0.7));
+    add(truncated_normal(random, x, infinity));
+    add(random.gamma(0.01 + 0.1 * (k + 200), 2));
+  }
+  AlignedFloats scores(400);
+  for (float& score : scores) score = static_cast<float>(3 * random.normal());
+  IntervalSums sums;
+  add_intervals(scores.data(), 399, -0.7f, 0.9f, sums);
+  for (const double x :
+       {sums.log, sums.low, sums.high, sums.low_squares, sums.high_squares, sums.both}) {
+    add(x);
+  }
+  normal_cdf(scores.data(), scores.size());
+  hash.add(scores);
+  CHECK(hash.value() == 0x1f841b53aab45cb9u);
+}
+
+TEST_CASE("sampled machines have the same bits everywhere, and so has what they predict") {
+  struct Expected {
+    Task task;
+    std::uint64_t hash;
+  };
+  for (const auto& [task, expected] :
+       {Expected{Task::regression, 0xc9c87da6502967f3u}, Expected{Task::classification, 0xbd6dbafdad595d2cu},
+        Expected{Task::ordinal, 0x99d61bf74e2b1557u}}) {
+    FmGibbsOptions options = gibbs_options(task);
+    options.factors = 6;
+    const FmData data = fixed_world(task);
+    const auto trainer = make_fm_gibbs(options, data);
+    Hash hash;
+    hash.add(hash_of(*trainer));
+    const FactorizationMachine& model = trainer->model();
+    const Posterior& posterior = *model.posterior;
+    for (const double x : posterior.chain.priors) hash.add(std::bit_cast<std::uint64_t>(x));
+    for (const double x : posterior.chain.cutpoints) hash.add(std::bit_cast<std::uint64_t>(x));
+    for (const std::uint64_t word : posterior.chain.random.words) hash.add(word);
+    hash.add(posterior.noise).add(posterior.penalties).add(posterior.cutpoints.storage());
+    PosteriorScores predicted(model, *data.validation);
+    while (!predicted.advance()) {
+    }
+    for (const Predicted& one : predicted.predicted()) {
+      hash.add(std::bit_cast<std::uint32_t>(one.mean));
+      hash.add(std::bit_cast<std::uint32_t>(one.deviation));
+    }
+    hash.add(predicted.probabilities());
+    const Towers towers = model.towers();
+    const SampleTowers samples(model, towers);
+    const std::uint32_t items[] = {3, 14, 15};
+    const float values[] = {1, 1, 1};
+    const SampleUser start = samples.user(40);
+    hash.add(SampleFoldIn(model, towers, samples, start).fold({items, values, {}}, {}).parts);
+    CAPTURE(static_cast<int>(task));
+    CHECK(hash.value() == expected);
   }
 }
 
