@@ -252,9 +252,9 @@ TEST_CASE("sampled machines have the same bits everywhere, and so has what they 
     Task task;
     std::uint64_t hash;
   };
-  for (const auto& [task, expected] :
-       {Expected{Task::regression, 0xc9c87da6502967f3u}, Expected{Task::classification, 0xbd6dbafdad595d2cu},
-        Expected{Task::ordinal, 0x99d61bf74e2b1557u}}) {
+  for (const auto& [task, expected] : {Expected{Task::regression, 0xc9c87da6502967f3u},
+                                       Expected{Task::classification, 0xbd6dbafdad595d2cu},
+                                       Expected{Task::ordinal, 0x99d61bf74e2b1557u}}) {
     FmGibbsOptions options = gibbs_options(task);
     options.factors = 6;
     const FmData data = fixed_world(task);
