@@ -184,7 +184,7 @@ class TrainerHandle {
   }
 
   // Of a factorization machine over users and items; `description` is {features,
-  // validationFeatures | null, encoders}.
+  // validationFeatures | null, validationUnitsPerDay, encoders}.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start, const Options& description)
       : family_("fm"),
@@ -198,8 +198,10 @@ class TrainerHandle {
                                         start ? &start->file.fm().space : nullptr);
     examples.train = std::make_shared<Design>(make_design(examples.space, *data, features));
     if (validation) {
-      examples.validation = std::make_shared<Design>(make_design(
-          examples.space, *validation, features_from_js(description.raw("validationFeatures"))));
+      examples.validation = std::make_shared<Design>(
+          make_design(examples.space, *validation,
+                      features_from_js(description.raw("validationFeatures")),
+                      description.number("validationUnitsPerDay")));
     }
     fm_ = make_fm_trainer(given, std::move(examples), start);
   }

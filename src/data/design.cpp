@@ -146,7 +146,8 @@ std::shared_ptr<const SparseRows> with_newcomers(const FeatureSpace& space, Side
   return shared(std::move(table));
 }
 
-Block day_block(const FeatureSpace& space, const ColumnField& field, const Interactions& data) {
+Block day_block(const FeatureSpace& space, const ColumnField& field, const Interactions& data,
+                double units_per_day) {
   // Days in ascending order, with their columns.
   std::vector<std::pair<double, std::uint32_t>> order;
   SparseRows table;
@@ -158,7 +159,7 @@ Block day_block(const FeatureSpace& space, const ColumnField& field, const Inter
   sort(order);
   Block block{shared(std::move(table)), std::vector<std::uint32_t>(data.size(), field.columns)};
   for (std::uint32_t p = 0; p < data.size() && data.has_timestamps(); ++p) {
-    const double day = day_of(data.timestamp_at(p), space.units_per_day);
+    const double day = day_of(data.timestamp_at(p), units_per_day);
     const auto found = std::lower_bound(order.begin(), order.end(), std::pair{day, 0u});
     if (found != order.end() && found->first == day) block.index[p] = found->second;
   }
@@ -233,7 +234,7 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
 }
 
 Design make_design(const FeatureSpace& space, const Interactions& data,
-                   std::span<const FeatureField> features) {
+                   std::span<const FeatureField> features, std::optional<double> units_per_day) {
   Design design;
   design.columns = space.columns();
   Block users{with_newcomers(space, Side::user, space.users, data.users(), features), {}};
@@ -271,7 +272,7 @@ Design make_design(const FeatureSpace& space, const Interactions& data,
     design.blocks.push_back(std::move(block));
   }
   if (const ColumnField* day = space.day()) {
-    design.blocks.push_back(day_block(space, *day, data));
+    design.blocks.push_back(day_block(space, *day, data, units_per_day.value_or(space.units_per_day)));
   }
   return design;
 }

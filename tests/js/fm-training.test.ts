@@ -227,6 +227,23 @@ describe("the day of an interaction", () => {
     return ff.train(ff.dataset(input), { ...days, ...(timestampUnit && { timestampUnit }) });
   };
 
+  test("is found in validation and test data that count otherwise", () => {
+    const seconds = ff.dataset({ ...lists, timestamps: lists.timestamps.map((t) => t * 86_400) });
+    const milliseconds = ff.dataset({
+      ...lists,
+      timestamps: lists.timestamps.map((t) => 1000 * t * 86_400),
+    });
+    const trained = ff.train(seconds, {
+      model: "fm",
+      derived: ["day"],
+      epochs: 3,
+      validation: milliseconds,
+    });
+    const { rmse } = ff.evaluate(trained, seconds);
+    expect(ff.evaluate(trained, milliseconds).rmse).toBe(rmse);
+    expect(trained.summary.epochs.at(-1)?.validation?.rmse).toBeCloseTo(rmse, 5);
+  });
+
   test("is the same for seconds and milliseconds, told or not", () => {
     const bySeconds = of(at1990);
     expect(bySeconds.fields().at(-1)).toMatchObject({ name: "day", columns: 5, used: 5 });

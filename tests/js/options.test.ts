@@ -50,12 +50,19 @@ function coreAccepts(options: object): boolean {
       const fm = given.model === "fm";
       module
         .makeTrainer(
-          fm ? fmCoreOptions(given, false) : given,
+          fm ? fmCoreOptions(given, 86_400) : given,
           "{}",
           interactions,
           given.solver === "sgda" ? interactions : null,
           null,
-          fm ? { features: [], validationFeatures: [], encoders: "[]" } : null,
+          fm
+            ? {
+                features: [],
+                validationFeatures: [],
+                validationUnitsPerDay: 86_400,
+                encoders: "[]",
+              }
+            : null,
         )
         .delete();
     });

@@ -180,21 +180,18 @@ function learnedRegularization(
 }
 
 /** Options of a factorization machine as the core takes them. */
-export function fmCoreOptions(options: object, inMilliseconds: boolean): object {
-  const { derived, timestampUnit, regularization, ...rest } = options as {
+export function fmCoreOptions(options: object, unitsPerDay: number): object {
+  const { derived, regularization, ...rest } = options as {
     derived: readonly string[];
-    timestampUnit: string;
     regularization: { fields: Record<string, { linear: number; factors: number }> };
   };
-  const milliseconds =
-    timestampUnit === "milliseconds" || (timestampUnit === "auto" && inMilliseconds);
   return {
     ...rest,
     derived: {
       userItems: derived.includes("user-items"),
       itemUsers: derived.includes("item-users"),
       day: derived.includes("day"),
-      unitsPerDay: milliseconds ? 86_400_000 : 86_400,
+      unitsPerDay,
     },
     regularization: {
       ...regularization,
@@ -236,10 +233,12 @@ function describe(
   validation: CoreDataset | undefined,
   users: IdMap,
   items: IdMap,
+  timestampUnit: unknown,
 ): CoreDescription {
   return {
     features: data.featuresFor(encoders, users, items, "data"),
     validationFeatures: validation?.featuresFor(encoders, users, items, "validation") ?? null,
+    validationUnitsPerDay: (validation ?? data).unitsPerDay(timestampUnit),
     encoders: JSON.stringify(encoders),
   };
 }
@@ -256,6 +255,7 @@ function* onInteractions(
   start: CoreModel | null,
 ): Training {
   const { validation } = controls;
+  const { timestampUnit } = options;
   return yield* withCounted(data, users, items, (counted) =>
     withCounted(validation, users, items, (countedValidation) =>
       steps({
@@ -265,12 +265,12 @@ function* onInteractions(
         trainer: (module, given, text) => {
           const fm = options.model === "fm";
           return module.makeTrainer(
-            fm ? fmCoreOptions(given, data.knowledge.inMilliseconds) : given,
+            fm ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
             text,
             counted as CoreInteractions,
             countedValidation,
             start,
-            fm ? describe(encoders, data, validation, users, items) : null,
+            fm ? describe(encoders, data, validation, users, items, timestampUnit) : null,
           );
         },
         users,
@@ -296,7 +296,7 @@ function onRows(
     controls,
     trainer: (module, given, text) =>
       module.makeRowTrainer(
-        fmCoreOptions(withoutIdentity(given), false),
+        fmCoreOptions(withoutIdentity(given), 86_400),
         text,
         rows.owned.handle,
         controls.validation?.owned.handle ?? null,
