@@ -313,7 +313,8 @@ val evaluate_ratings(const ServedModel& model, const Interactions& test, const v
     if (!model.file.is_fm()) return rating_errors_to_js(rating_errors(model.towers, test));
     const FactorizationMachine& machine = model.file.fm();
     return rating_errors_to_js(errors_on(
-        machine, make_design(machine.space, test, features_from_js(features), units_per_day), "ratings"));
+        machine, make_design(machine.space, test, features_from_js(features), units_per_day),
+        "ratings"));
   });
 }
 

@@ -198,10 +198,9 @@ class TrainerHandle {
                                         start ? &start->file.fm().space : nullptr);
     examples.train = std::make_shared<Design>(make_design(examples.space, *data, features));
     if (validation) {
-      examples.validation = std::make_shared<Design>(
-          make_design(examples.space, *validation,
-                      features_from_js(description.raw("validationFeatures")),
-                      description.number("validationUnitsPerDay")));
+      examples.validation = std::make_shared<Design>(make_design(
+          examples.space, *validation, features_from_js(description.raw("validationFeatures")),
+          description.number("validationUnitsPerDay")));
     }
     fm_ = make_fm_trainer(given, std::move(examples), start);
   }

@@ -272,7 +272,8 @@ Design make_design(const FeatureSpace& space, const Interactions& data,
     design.blocks.push_back(std::move(block));
   }
   if (const ColumnField* day = space.day()) {
-    design.blocks.push_back(day_block(space, *day, data, units_per_day.value_or(space.units_per_day)));
+    design.blocks.push_back(
+        day_block(space, *day, data, units_per_day.value_or(space.units_per_day)));
   }
   return design;
 }

@@ -93,8 +93,8 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
 
 // The interactions as rows of the model. Users and items behind those the space knows are described
 // by `features` alone, which also has the fields of the context; fields that the space does not
-// have are passed over. Unknown days are empty rows. `units_per_day`: of the data's timestamps, where
-// they count otherwise than those of the training did.
+// have are passed over. Unknown days are empty rows. `units_per_day`: of the data's timestamps,
+// where they count otherwise than those of the training did.
 Design make_design(const FeatureSpace& space, const Interactions& data,
                    std::span<const FeatureField> features,
                    std::optional<double> units_per_day = std::nullopt);

@@ -81,14 +81,8 @@ class FmSgd final : public FmTrainer {
   }
 
   [[noreturn]] void fail_diverged() const {
-    std::string kept;
-    if (best_epoch() > 0) {
-      kept = joined({"; the parameters of epoch ", best_epoch(), " were still good"});
-    }
-    fail(ErrorCode::diverged, "learningRate",
-         {"training diverged in epoch ", epoch_,
-          ": parameters are no longer finite. Lower learningRate (now ", options_.learning_rate,
-          "), or scale very large features and ratings down", kept});
+    featherfm::fail_diverged(epoch_, options_.learning_rate, best_epoch(),
+                             ", or scale very large features and ratings down");
   }
 
   FmSgdOptions options_;

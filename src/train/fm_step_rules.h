@@ -14,6 +14,7 @@
 #include "base/matrix.h"
 #include "base/simd.h"
 #include "model/factorization_machine.h"
+#include "train/adam_powers.h"
 #include "train/fm_sgd.h"
 
 namespace featherfm {
@@ -194,7 +195,7 @@ class FmAdamRule {
              epsilon = splat(adam_epsilon);
     for (const std::uint32_t column : touched_) {
       met_[column] = 0;
-      const Correction correction = powers_[column].next(beta1_, beta2_);
+      const AdamCorrection correction = powers_[column].next(beta1_, beta2_);
       step(model.linear[column], linear_[column], linear_gradient_[column], rate, correction);
       linear_gradient_[column] = 0;
       const f4 r = splat(rate * correction.mean), c = splat(correction.square);
@@ -216,17 +217,6 @@ class FmAdamRule {
   }
 
  private:
-  struct Correction {
-    float mean, square;
-  };
-  struct Powers {
-    float beta1 = 1, beta2 = 1;
-    Correction next(float b1, float b2) {
-      beta1 *= b1;
-      beta2 *= b2;
-      return {1 / (1 - beta1), 1 / (1 - beta2)};
-    }
-  };
   struct Moments {
     float mean = 0, square = 0;
   };
@@ -236,7 +226,8 @@ class FmAdamRule {
     met_[column] = 1;
     touched_.push_back(column);
   }
-  void step(float& parameter, Moments& moments, float gradient, float rate, Correction correction) {
+  void step(float& parameter, Moments& moments, float gradient, float rate,
+            AdamCorrection correction) {
     moments.mean = beta1_ * moments.mean + (1 - beta1_) * gradient;
     moments.square = beta2_ * moments.square + (1 - beta2_) * (gradient * gradient);
     parameter -= rate * correction.mean * moments.mean /
@@ -247,10 +238,10 @@ class FmAdamRule {
   float constant_gradient_ = 0;
   bool learns_constant_ = false;
   Moments constant_;
-  Powers constant_powers_;
+  AdamPowers constant_powers_;
   std::vector<float> linear_gradient_;
   std::vector<Moments> linear_;
-  std::vector<Powers> powers_;
+  std::vector<AdamPowers> powers_;
   Matrix gradient_, mean_, square_;
   std::vector<char> met_;
   std::vector<std::uint32_t> touched_;
