@@ -146,6 +146,8 @@ DerivedColumns read_derived(const Options& given) {
   columns.user_items = derived.flag("userItems");
   columns.item_users = derived.flag("itemUsers");
   columns.day = derived.flag("day");
+  columns.set_scale = choice<SetScale>(derived.text("setScale"), "setScale",
+                                       {{"sqrt", SetScale::root}, {"mean", SetScale::mean}});
   columns.units_per_day = derived.number("unitsPerDay");
   return columns;
 }

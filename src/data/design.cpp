@@ -19,7 +19,8 @@ void sort(std::vector<T>& values) {
 // Writes the rows of one side: for each field of it what stands there for user, item or context r.
 class SideRows {
  public:
-  SideRows(const FeatureSpace& space, Side side, std::span<const FeatureField> features) {
+  SideRows(const FeatureSpace& space, Side side, std::span<const FeatureField> features)
+      : set_scale_(space.set_scale) {
     for (const ColumnField& field : space.fields) {
       if (field.side != side) continue;
       if (field.name == (side == Side::user ? user_field : item_field)) identity_ = &field;
@@ -45,7 +46,9 @@ class SideRows {
       }
     }
     if (set_ && !met.empty()) {
-      const auto value = static_cast<float>(1 / std::sqrt(static_cast<double>(met.size())));
+      const auto size = static_cast<double>(met.size());
+      const auto value =
+          static_cast<float>(1 / (set_scale_ == SetScale::root ? std::sqrt(size) : size));
       for (const std::uint32_t other : met) {
         if (other < set_->columns) table.add(set_->begin + other, value);
       }
@@ -58,6 +61,7 @@ class SideRows {
     const ColumnField* field;
     const FeatureField* feature;
   };
+  SetScale set_scale_;
   const ColumnField *identity_ = nullptr, *set_ = nullptr;
   std::vector<Given> given_;
 };
@@ -184,6 +188,7 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
                                 const DerivedColumns& derived, const FeatureSpace* earlier) {
   FeatureSpace space;
   space.units_per_day = derived.units_per_day;
+  space.set_scale = derived.set_scale;
   std::uint32_t end = 0;
   const auto add = [&](std::string_view name, Side side, std::uint32_t columns) {
     if (space.find(name)) {

@@ -56,6 +56,7 @@ void write_fm(TensorWriter& writer, const FactorizationMachine& model) {
     writer.add_text(field_key(g, "columns"), joined({field.columns}));
   }
   writer.add_text("units_per_day", joined({space.units_per_day}));
+  writer.add_text("set_scale", space.set_scale == SetScale::mean ? "mean" : "root");
   writer.add_matrix("factors", model.factors);
   writer.add_floats("linear", model.linear);
   writer.add_floats("constant", {&model.constant, 1});
@@ -97,6 +98,8 @@ FactorizationMachine read_fm(const TensorReader& reader) {
   model.space.items = read_rows(reader, "item", static_cast<std::uint32_t>(columns));
   model.space.days = reader.list<double>("days", "F64").value_or(std::vector<double>{});
   model.space.units_per_day = reader.number("units_per_day");
+  model.space.set_scale =
+      reader.choice("set_scale", {"root", "mean"}) == 1 ? SetScale::mean : SetScale::root;
   model.fold_in.own_parameters = model.space.find(user_field) != nullptr;
   const ColumnField* day = model.space.day();
   const bool fitting = model.space.days.empty() || (day && day->columns == model.space.days.size());

@@ -22,7 +22,8 @@
 // metadata: format "featherfm", format_version "1", family, link "identity" | "logistic", user_bias
 //   "true" | "false", fill "none" | "per_item" | "user_mean", options (JSON of the training
 //   options); of an fm: fields (their number), field_0_name, field_0_side "user" | "item" |
-//   "context", field_0_columns, field_1_name ..., units_per_day, features (JSON: how values become
+//   "context", field_0_columns, field_1_name ..., units_per_day,
+//   set_scale "root" | "mean", features (JSON: how values become
 //   columns)
 //
 // So a model trained elsewhere comes in with two matrices, and any safetensors reader opens ours.

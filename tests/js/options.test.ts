@@ -143,7 +143,7 @@ const otherValues = [
 // These say which table it is.
 const selecting = ["optimizer", "solver"];
 // These are names, for which numbers are nothing but wrong.
-const words = ["loss", "fill", "task", "timestampUnit", "fields", "derived"];
+const words = ["loss", "fill", "task", "timestampUnit", "setScale", "fields", "derived"];
 // These the package turns into something else for the core: columns, flags, units.
 const facadeAlone = ["timestampUnit", "fields", "derived"];
 

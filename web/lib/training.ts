@@ -181,8 +181,9 @@ function learnedRegularization(
 
 /** Options of a factorization machine as the core takes them. */
 export function fmCoreOptions(options: object, unitsPerDay: number): object {
-  const { derived, regularization, ...rest } = options as {
+  const { derived, setScale, regularization, ...rest } = options as {
     derived: readonly string[];
+    setScale: string;
     regularization: { fields: Record<string, { linear: number; factors: number }> };
   };
   return {
@@ -191,6 +192,7 @@ export function fmCoreOptions(options: object, unitsPerDay: number): object {
       userItems: derived.includes("user-items"),
       itemUsers: derived.includes("item-users"),
       day: derived.includes("day"),
+      setScale,
       unitsPerDay,
     },
     regularization: {
@@ -316,7 +318,7 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
       "data",
     );
   }
-  for (const name of ["identity", "fields", "derived", "timestampUnit"]) {
+  for (const name of ["identity", "fields", "derived", "setScale", "timestampUnit"]) {
     if ((given as Record<string, unknown>)[name] === undefined) continue;
     throw new ArgumentError(
       "INVALID_ARGUMENT",
