@@ -58,8 +58,8 @@ struct DerivedColumns {
   // user has met, the users who have met an item.
   bool user_items = false, item_users = false;
   bool day = false;                     // day of the interaction, a category
-  SetScale set_scale = SetScale::root;  // of the two sets
   double units_per_day = 86400;         // of the timestamps; 86,400 for seconds
+  SetScale set_scale = SetScale::root;  // of the two sets
 };
 
 // Names of the fields above.

@@ -1,5 +1,6 @@
 #include "io/fm_file.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -60,6 +61,8 @@ void write_fm(TensorWriter& writer, const FactorizationMachine& model) {
   writer.add_matrix("factors", model.factors);
   writer.add_floats("linear", model.linear);
   writer.add_floats("constant", {&model.constant, 1});
+  writer.add_floats("evidence", model.evidence);
+  writer.add_floats("examples", {&model.examples, 1});
   write_rows(writer, "user", *space.users);
   write_rows(writer, "item", *space.items);
   writer.add<double>("days", "F64", {space.days.size()}, space.days);
@@ -74,6 +77,15 @@ FactorizationMachine read_fm(const TensorReader& reader) {
   if (!linear || !constant) malformed({"a factorization machine needs linear and constant"});
   model.linear = std::move(*linear);
   model.constant = constant->front();
+  if (const Tensor* evidence = reader.find("evidence", "F32", 1);
+      evidence && !evidence->bytes.empty()) {
+    model.evidence = *reader.floats("evidence", columns);
+  }
+  model.examples = reader.floats("examples", 1).value_or(std::vector<float>(1))[0];
+  if (model.examples < 0 ||
+      std::ranges::any_of(model.evidence, [](float squares) { return squares < 0; })) {
+    malformed({"evidence and examples must not be negative"});
+  }
 
   const std::uint32_t fields = reader.number("fields");
   if (fields > most_fields) malformed({"it has too many fields"});

@@ -6,6 +6,7 @@
 //   item_fill [items]  singular_values [k]                     F32, only of an SVD
 // Family "fm":
 //   factors [columns, k]  linear [columns]  constant [1]       F32, needed
+//   evidence [columns]  examples [1]                           F32: what they were learned from
 //   user_row_offsets [users + 1]  user_row_columns [n]         U32, needed
 //   user_row_values [n]                                        F32, needed: the columns of every
 //                                                              user; likewise item_row_...

@@ -60,6 +60,8 @@ class FmSgdRule {
     }
   }
   void end_batch(FactorizationMachine&, float) {}
+  // The parameters were changed by others.
+  void moved(const FactorizationMachine&) {}
 };
 
 class FmAdagradRule {
@@ -91,6 +93,7 @@ class FmAdagradRule {
     }
   }
   void end_batch(FactorizationMachine&, float) {}
+  void moved(const FactorizationMachine&) {}
 
  protected:
   static void step(float& parameter, float& square, float gradient, float rate) {
@@ -118,11 +121,20 @@ class FmFtrlRule final : public FmAdagradRule {
         beta_(options.ftrl_beta),
         z_(linear_.size()),
         inverse_rates_(linear_.size(), beta_ / options.learning_rate) {
-    // Where training goes on, or for the parameters to stay where they are until they are met:
-    // z such that the formula gives the present w.
+    for (std::size_t j = 0; j < z_.size(); ++j) {
+      // Earlier examples count as steps that were taken.
+      if (!model.evidence.empty()) linear_[j] = model.evidence[j];
+      inverse_rates_[j] = (beta_ + std::sqrt(linear_[j])) / options.learning_rate;
+    }
+    penalties_ = penalties.linear;
+    moved(model);
+  }
+
+  // z such that the formula gives the present w: parameters stay where they are until they are met.
+  void moved(const FactorizationMachine& model) {
     for (std::size_t j = 0; j < z_.size(); ++j) {
       const float w = model.linear[j];
-      z_[j] = w == 0 ? 0 : -w * (inverse_rates_[j] + penalties.linear[j]) - std::copysign(l1_, w);
+      z_[j] = w == 0 ? 0 : -w * (inverse_rates_[j] + penalties_[j]) - std::copysign(l1_, w);
     }
   }
 
@@ -144,6 +156,7 @@ class FmFtrlRule final : public FmAdagradRule {
 
  private:
   float l1_, beta_;
+  const float* penalties_ = nullptr;
   std::vector<float> z_, inverse_rates_;  // inverse: 1 / eta of each column's last step
 };
 
@@ -215,6 +228,8 @@ class FmAdamRule {
     }
     touched_.clear();
   }
+
+  void moved(const FactorizationMachine&) {}
 
  private:
   struct Moments {
