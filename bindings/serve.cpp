@@ -533,13 +533,16 @@ RatingErrors errors_on(const FactorizationMachine& model, Design design, const c
                        model.range);
 }
 
-// `features`: of a factorization machine, what describes the test set's users, items and contexts.
-val evaluate_ratings(const ServedModel& model, const Interactions& test, const val& features) {
+// Of a factorization machine: `features`, what describes the test set's users, items and contexts,
+// and what its timestamps count.
+val evaluate_ratings(const ServedModel& model, const Interactions& test, const val& features,
+                     double units_per_day) {
   return guarded([&] {
     if (!model.file.is_fm()) return rating_errors_to_js(rating_errors(model.towers, test));
     const FactorizationMachine& machine = model.file.fm();
     return rating_errors_to_js(errors_on(
-        machine, make_design(machine.space, test, features_from_js(features)), "ratings"));
+        machine, make_design(machine.space, test, features_from_js(features), units_per_day),
+        "ratings"));
   });
 }
 
@@ -734,7 +737,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("evaluateRows(rows)", &evaluate_rows)
       .function("parameters()", &parameters)
       .function("fields()", &fields)
-      .function("evaluateRatings(test, features)", &evaluate_ratings)
+      .function("evaluateRatings(test, features, unitsPerDay)", &evaluate_ratings)
       .function("evaluateRanking(test, train, ks, relevantFrom)", &evaluate_ranking)
       .function("vectors(side)", &vectors)
       .function("singularValues()", &singular_values)

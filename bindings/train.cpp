@@ -168,6 +168,8 @@ DerivedColumns read_derived(const Options& given) {
   columns.user_items = derived.flag("userItems");
   columns.item_users = derived.flag("itemUsers");
   columns.day = derived.flag("day");
+  columns.set_scale = choice<SetScale>(derived.text("setScale"), "setScale",
+                                       {{"sqrt", SetScale::root}, {"mean", SetScale::mean}});
   columns.units_per_day = derived.number("unitsPerDay");
   return columns;
 }
@@ -209,7 +211,7 @@ class TrainerHandle {
   }
 
   // Of a factorization machine over users and items; `description` is {features,
-  // validationFeatures | null, encoders}.
+  // validationFeatures | null, validationUnitsPerDay, encoders}.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start, const Options& description)
       : family_("fm"),
@@ -224,7 +226,8 @@ class TrainerHandle {
     examples.train = std::make_shared<Design>(make_design(examples.space, *data, features));
     if (validation) {
       examples.validation = std::make_shared<Design>(make_design(
-          examples.space, *validation, features_from_js(description.raw("validationFeatures"))));
+          examples.space, *validation, features_from_js(description.raw("validationFeatures")),
+          description.number("validationUnitsPerDay")));
     }
     fm_ = make_fm_trainer(given, std::move(examples), start);
   }

@@ -73,7 +73,7 @@ export async function buildDeclarations(dist = path.join(root, "dist")) {
     "--outDir",
     dist,
   ]);
-  copyMatching(path.join(root, "web", "lib"), dist, /\.d\.ts$/);
+  copyMatching(path.join(root, "web", "lib"), dist, /\.(d\.ts|txt)$/);
 }
 
 /** The worker of featherfm/inline with everything it needs as one script, in a module that exports it as a string. */

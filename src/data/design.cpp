@@ -19,7 +19,8 @@ void sort(std::vector<T>& values) {
 // Writes the rows of one side: for each field of it what stands there for user, item or context r.
 class SideRows {
  public:
-  SideRows(const FeatureSpace& space, Side side, std::span<const FeatureField> features) {
+  SideRows(const FeatureSpace& space, Side side, std::span<const FeatureField> features)
+      : set_scale_(space.set_scale) {
     for (const ColumnField& field : space.fields) {
       if (field.side != side) continue;
       if (field.name == (side == Side::user ? user_field : item_field)) identity_ = &field;
@@ -45,7 +46,9 @@ class SideRows {
       }
     }
     if (set_ && !met.empty()) {
-      const auto value = static_cast<float>(1 / std::sqrt(static_cast<double>(met.size())));
+      const auto size = static_cast<double>(met.size());
+      const auto value =
+          static_cast<float>(1 / (set_scale_ == SetScale::root ? std::sqrt(size) : size));
       for (const std::uint32_t other : met) {
         if (other < set_->columns) table.add(set_->begin + other, value);
       }
@@ -58,6 +61,7 @@ class SideRows {
     const ColumnField* field;
     const FeatureField* feature;
   };
+  SetScale set_scale_;
   const ColumnField *identity_ = nullptr, *set_ = nullptr;
   std::vector<Given> given_;
 };
@@ -146,7 +150,8 @@ std::shared_ptr<const SparseRows> with_newcomers(const FeatureSpace& space, Side
   return shared(std::move(table));
 }
 
-Block day_block(const FeatureSpace& space, const ColumnField& field, const Interactions& data) {
+Block day_block(const FeatureSpace& space, const ColumnField& field, const Interactions& data,
+                double units_per_day) {
   // Days in ascending order, with their columns.
   std::vector<std::pair<double, std::uint32_t>> order;
   SparseRows table;
@@ -158,7 +163,7 @@ Block day_block(const FeatureSpace& space, const ColumnField& field, const Inter
   sort(order);
   Block block{shared(std::move(table)), std::vector<std::uint32_t>(data.size(), field.columns)};
   for (std::uint32_t p = 0; p < data.size() && data.has_timestamps(); ++p) {
-    const double day = day_of(data.timestamp_at(p), space.units_per_day);
+    const double day = day_of(data.timestamp_at(p), units_per_day);
     const auto found = std::lower_bound(order.begin(), order.end(), std::pair{day, 0u});
     if (found != order.end() && found->first == day) block.index[p] = found->second;
   }
@@ -183,6 +188,7 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
                                 const DerivedColumns& derived, const FeatureSpace* earlier) {
   FeatureSpace space;
   space.units_per_day = derived.units_per_day;
+  space.set_scale = derived.set_scale;
   std::uint32_t end = 0;
   const auto add = [&](std::string_view name, Side side, std::uint32_t columns) {
     if (space.find(name)) {
@@ -233,7 +239,7 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
 }
 
 Design make_design(const FeatureSpace& space, const Interactions& data,
-                   std::span<const FeatureField> features) {
+                   std::span<const FeatureField> features, std::optional<double> units_per_day) {
   Design design;
   design.columns = space.columns();
   Block users{with_newcomers(space, Side::user, space.users, data.users(), features), {}};
@@ -271,7 +277,8 @@ Design make_design(const FeatureSpace& space, const Interactions& data,
     design.blocks.push_back(std::move(block));
   }
   if (const ColumnField* day = space.day()) {
-    design.blocks.push_back(day_block(space, *day, data));
+    design.blocks.push_back(
+        day_block(space, *day, data, units_per_day.value_or(space.units_per_day)));
   }
   return design;
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,14 +48,18 @@ struct Design {
   float weight(std::size_t example) const { return weights.empty() ? 1.0f : weights[example]; }
 };
 
+// What each of the n entries of a set is.
+enum class SetScale { root, mean };  // 1 / sqrt(n); 1 / n
+
 // Which columns a model over users and items has besides the features that were given.
 struct DerivedColumns {
   bool user = true, item = true;  // identity: a column of its own for every user, every item
   // Sets from the training interactions, as in SVD++ (Koren 2008) and its mirror image: the items a
-  // user has met, the users who have met an item. Each entry is 1 / sqrt(size of the set).
+  // user has met, the users who have met an item.
   bool user_items = false, item_users = false;
-  bool day = false;              // day of the interaction, a category
-  double units_per_day = 86400;  // of the timestamps; 86,400 for seconds
+  bool day = false;                     // day of the interaction, a category
+  double units_per_day = 86400;         // of the timestamps; 86,400 for seconds
+  SetScale set_scale = SetScale::root;  // of the two sets
 };
 
 // Names of the fields above.
@@ -68,8 +73,9 @@ struct FeatureSpace {
   std::vector<ColumnField> fields;  // in order of their columns, without gaps
   std::shared_ptr<const SparseRows> users = std::make_shared<const SparseRows>();
   std::shared_ptr<const SparseRows> items = std::make_shared<const SparseRows>();
-  std::vector<double> days;      // of the field "day": number of the day of each column
-  double units_per_day = 86400;  // of the timestamps
+  std::vector<double> days;             // of the field "day": number of the day of each column
+  double units_per_day = 86400;         // of the timestamps
+  SetScale set_scale = SetScale::root;  // of the sets from training
 
   std::uint32_t columns() const {
     return fields.empty() ? 0 : fields.back().begin + fields.back().columns;
@@ -92,9 +98,11 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
 
 // The interactions as rows of the model. Users and items behind those the space knows are described
 // by `features` alone, which also has the fields of the context; fields that the space does not
-// have are passed over. Unknown days are empty rows.
+// have are passed over. Unknown days are empty rows. `units_per_day`: of the data's timestamps,
+// where they count otherwise than those of the training did.
 Design make_design(const FeatureSpace& space, const Interactions& data,
-                   std::span<const FeatureField> features);
+                   std::span<const FeatureField> features,
+                   std::optional<double> units_per_day = std::nullopt);
 
 // The rows that `features` make up in the space, for somebody or something new; at least one.
 // `seen`: for a user, the items met; they fill the field "user-items".

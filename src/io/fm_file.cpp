@@ -171,9 +171,12 @@ void write_fm(TensorWriter& writer, const FactorizationMachine& model) {
     writer.add_text(field_key(g, "columns"), joined({field.columns}));
   }
   writer.add_text("units_per_day", joined({space.units_per_day}));
+  writer.add_text("set_scale", space.set_scale == SetScale::mean ? "mean" : "root");
   writer.add_matrix("factors", model.factors);
   writer.add_floats("linear", model.linear);
   writer.add_floats("constant", {&model.constant, 1});
+  writer.add_floats("evidence", model.evidence);
+  writer.add_floats("examples", {&model.examples, 1});
   write_rows(writer, "user", *space.users);
   write_rows(writer, "item", *space.items);
   writer.add<double>("days", "F64", {space.days.size()}, space.days);
@@ -189,6 +192,15 @@ FactorizationMachine read_fm(const TensorReader& reader) {
   if (!linear || !constant) malformed({"a factorization machine needs linear and constant"});
   model.linear = std::move(*linear);
   model.constant = constant->front();
+  if (const Tensor* evidence = reader.find("evidence", "F32", 1);
+      evidence && !evidence->bytes.empty()) {
+    model.evidence = *reader.floats("evidence", columns);
+  }
+  model.examples = reader.floats("examples", 1).value_or(std::vector<float>(1))[0];
+  if (model.examples < 0 ||
+      std::ranges::any_of(model.evidence, [](float squares) { return squares < 0; })) {
+    malformed({"evidence and examples must not be negative"});
+  }
 
   const std::uint32_t fields = reader.number("fields");
   if (fields > most_fields) malformed({"it has too many fields"});
@@ -213,6 +225,8 @@ FactorizationMachine read_fm(const TensorReader& reader) {
   model.space.items = read_rows(reader, "item", static_cast<std::uint32_t>(columns));
   model.space.days = reader.list<double>("days", "F64").value_or(std::vector<double>{});
   model.space.units_per_day = reader.number("units_per_day");
+  model.space.set_scale =
+      reader.choice("set_scale", {"root", "mean"}) == 1 ? SetScale::mean : SetScale::root;
   model.fold_in.own_parameters = model.space.find(user_field) != nullptr;
   const ColumnField* day = model.space.day();
   const bool fitting = model.space.days.empty() || (day && day->columns == model.space.days.size());

@@ -6,6 +6,7 @@
 //   item_fill [items]  singular_values [k]                     F32, only of an SVD
 // Family "fm":
 //   factors [columns, k]  linear [columns]  constant [1]       F32, needed
+//   evidence [columns]  examples [1]                           F32: what they were learned from
 //   user_row_offsets [users + 1]  user_row_columns [n]         U32, needed
 //   user_row_values [n]                                        F32, needed: the columns of every
 //                                                              user; likewise item_row_...
@@ -27,8 +28,9 @@
 // metadata: format "featherfm", format_version "1", family, link "identity" | "logistic", user_bias
 //   "true" | "false", fill "none" | "per_item" | "user_mean", options (JSON of the training
 //   options); of an fm: fields (their number), field_0_name, field_0_side "user" | "item" |
-//   "context", field_0_columns, field_1_name ..., units_per_day, of a sampled one
-//   task "regression" | "classification" | "ordinal" and sweeps; features (JSON: how values become
+//   "context", field_0_columns, field_1_name ..., units_per_day, set_scale "root" | "mean", of a
+//   sampled one task "regression" | "classification" | "ordinal" and sweeps; features (JSON: how
+//   values become
 //   columns)
 //
 // So a model trained elsewhere comes in with two matrices, and any safetensors reader opens ours.

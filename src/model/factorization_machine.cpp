@@ -50,7 +50,10 @@ FactorizationMachine FactorizationMachine::translated(const std::vector<std::uin
   result.link = link;
   result.range = range;
   result.fold_in = fold_in;
+  result.examples = examples;
+  result.evidence.assign(evidence.empty() ? 0 : columns, 0.0f);
   for (std::size_t j = 0; j < new_columns.size(); ++j) {
+    if (!evidence.empty()) result.evidence[new_columns[j]] = evidence[j];
     result.linear[new_columns[j]] = linear[j];
     std::ranges::copy(factors.columns_of(j), result.factors.row(new_columns[j]));
   }

@@ -62,6 +62,10 @@ struct FactorizationMachine {
   FoldInRule fold_in;
   FeatureSpace space;
   std::shared_ptr<const Posterior> posterior;  // null where the parameters are a single point
+  // What the parameters were learned from, for training to go on without forgetting it: the sum of
+  // the squares of each column over all examples, and their number. Empty and 0: unknown.
+  std::vector<float> evidence;
+  float examples = 0;
 
   FactorizationMachine() = default;
   FactorizationMachine(std::size_t columns, std::size_t k) : linear(columns), factors(columns, k) {}

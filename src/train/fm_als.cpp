@@ -1,6 +1,8 @@
 #include "train/fm_als.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
@@ -22,6 +24,8 @@ class FmAls final : public FmTrainer {
         model_(initial_machine(options, data_, counts_, start)),
         sweep_(*data_.train),
         validation_(data_.validation, options.patience) {
+    if (!model_.evidence.empty()) anchor_.emplace(model_, options.task);
+    add_evidence(model_, counts_, *data_.train);
     validation_.start_from(model_);
   }
 
@@ -29,37 +33,87 @@ class FmAls final : public FmTrainer {
   std::uint32_t best_epoch() const override { return validation_.best_epoch(); }
 
  private:
-  // The minimum over t of  s (t - old)^2 + 2 b (t - old) + lambda t^2. A column without any slope
-  // and penalty stays; one that no example has stays, too: continued training forgets nobody it
-  // does not hear of.
+  // Where continued training comes from, and how firmly each parameter is held there.
+  struct Anchor {
+    Anchor(const FactorizationMachine& model, Task task)
+        : parameters(model), factor_curvature(model.factors.columns()) {
+      // Of the cross-entropy, a quarter at most.
+      curvature = task == Task::classification ? 0.2 : 1;
+      // Mean square of the slope of a factor: about half of what its columns sum up to, since a
+      // column does not meet its own side.
+      for (std::size_t f = 0; f < factor_curvature.size() && !model.evidence.empty(); ++f) {
+        double sum = 0;
+        for (std::size_t j = 0; j < model.columns(); ++j) {
+          const double v = model.factors.row(j)[f];
+          sum += double{model.evidence[j]} * v * v;
+        }
+        factor_curvature[f] = 2 * curvature * sum / std::max(1.0, double{model.examples});
+      }
+    }
+    double evidence(std::uint32_t column) const {
+      return parameters.evidence.empty() ? 0 : parameters.evidence[column];
+    }
+
+    FactorizationMachine parameters;
+    double curvature = 1;
+    std::vector<double> factor_curvature;
+  };
+
+  // The minimum over t of  s (t - old)^2 + 2 b (t - old) + lambda (t - center)^2, the center 0
+  // unless there is an anchor. A column without any slope and penalty stays; one that no example
+  // has stays, too: continued training forgets nobody it does not hear of.
   class Minimum final : public CoordinateRule {
    public:
-    Minimum(const ColumnCounts& counts, const ColumnPenalties& penalties, float constant_penalty)
-        : examples_(counts.examples), penalties_(penalties), constant_(constant_penalty) {}
+    Minimum(const ColumnCounts& counts, const ColumnPenalties& penalties, float constant_penalty,
+            const std::optional<Anchor>& anchor)
+        : examples_(counts.examples),
+          penalties_(penalties),
+          constant_(constant_penalty),
+          anchor_(anchor) {}
 
-    void begin_linear(const float*) override { part_ = penalties_.linear.data(); }
-    void begin_factor(std::uint32_t, const float*) override { part_ = penalties_.factors.data(); }
+    void begin_linear(const float*) override {
+      part_ = penalties_.linear.data();
+      factor_.reset();
+    }
+    void begin_factor(std::uint32_t factor, const float*) override {
+      part_ = penalties_.factors.data();
+      factor_ = factor;
+    }
     float choose_constant(double s, double b, float old) override {
-      return minimum(s, b, old, constant_);
+      if (!anchor_) return minimum(s, b, old, constant_, 0);
+      return minimum(s, b, old, constant_ + anchor_->curvature * anchor_->parameters.examples,
+                     anchor_->parameters.constant);
     }
     float choose(std::uint32_t column, double s, double b, float old) override {
-      return examples_[column] == 0 ? old : minimum(s, b, old, part_[column]);
+      if (examples_[column] == 0) return old;
+      const double evidence = anchor_ ? anchor_->evidence(column) : 0;
+      if (evidence == 0) return minimum(s, b, old, part_[column], 0);
+      const FactorizationMachine& start = anchor_->parameters;
+      return factor_ ? minimum(s, b, old,
+                               part_[column] + evidence * anchor_->factor_curvature[*factor_],
+                               start.factors.row(column)[*factor_])
+                     : minimum(s, b, old, part_[column] + evidence * anchor_->curvature,
+                               start.linear[column]);
     }
 
    private:
-    static float minimum(double s, double b, float old, float lambda) {
-      const double curvature = s + double{lambda};
-      return curvature > 0 ? static_cast<float>((s * double{old} - b) / curvature) : old;
+    static float minimum(double s, double b, float old, double lambda, float center) {
+      const double curvature = s + lambda;
+      return curvature > 0
+                 ? static_cast<float>((s * double{old} - b + lambda * double{center}) / curvature)
+                 : old;
     }
 
     const std::vector<std::uint32_t>& examples_;
     const ColumnPenalties& penalties_;
     float constant_;
+    const std::optional<Anchor>& anchor_;
     const float* part_ = nullptr;
+    std::optional<std::uint32_t> factor_;  // none: the linear part
   };
 
   Work train() override {
-    Minimum rule(counts_, penalties_, options_.constant_regularization);
+    Minimum rule(counts_, penalties_, options_.constant_regularization, anchor_);
     for (epoch_ = 1;; ++epoch_) {
       // From scratch in every sweep: what rounding has added up is forgotten.
       DesignScores scores(model_, *data_.train);
@@ -128,6 +182,7 @@ class FmAls final : public FmTrainer {
   ColumnPenalties penalties_;
   FactorizationMachine model_;
   CoordinateSweep sweep_;
+  std::optional<Anchor> anchor_;
   FmValidation validation_;
   std::vector<float> working_targets_;  // of the parabolas, for classification
 };

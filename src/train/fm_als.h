@@ -14,8 +14,10 @@ namespace featherfm {
 // Jordan (2000) that lies above it and touches it at the current scores, so that each sweep lowers
 // it. FmOptions::epochs counts sweeps over all parameters, in the order constant, linear, factors.
 //
-// `start`: continue from these parameters. Errors at once: options out of range, and those of
-// initial_machine(); while training: diverged.
+// `start`: continue from these parameters. Where it says what they were learned from, each is held
+// to its present value as firmly as that suggests, by the curvature of the squared error they came
+// out of: a few further examples then move what belongs to them, and hardly what all share. Errors
+// at once: options out of range, and those of initial_machine(); while training: diverged.
 std::unique_ptr<FmTrainer> make_fm_als(const FmOptions& options, FmData data,
                                        const FactorizationMachine* start = nullptr);
 

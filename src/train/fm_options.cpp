@@ -131,6 +131,14 @@ FactorizationMachine initial_machine(const FmOptions& options, const FmData& dat
   return model;
 }
 
+void add_evidence(FactorizationMachine& model, const ColumnCounts& counts, const Design& design) {
+  model.evidence.resize(model.columns());
+  for (std::size_t j = 0; j < model.columns(); ++j) {
+    model.evidence[j] += static_cast<float>(counts.squares[j]);
+  }
+  for (std::size_t k = 0; k < design.size(); ++k) model.examples += design.weight(k) > 0;
+}
+
 FieldPenalty penalty_of(const FmOptions& options, const std::string& field) {
   const auto own = std::ranges::find(options.field_penalties, field, &FieldPenalty::field);
   if (own != options.field_penalties.end()) return *own;

@@ -77,6 +77,9 @@ inline float label_of(float target) {
 FactorizationMachine initial_machine(const FmOptions& options, const FmData& data,
                                      const ColumnCounts& counts, const FactorizationMachine* start);
 
+// Adds what a training sees to what the model's parameters were learned from.
+void add_evidence(FactorizationMachine& model, const ColumnCounts& counts, const Design& design);
+
 // The penalties of a field's columns, before they are scaled by frequency.
 FieldPenalty penalty_of(const FmOptions& options, const std::string& field);
 

@@ -77,6 +77,7 @@ class RuleTrainer final : public RowTrainer {
   void end_epoch(float rate, FactorizationMachine& model) override {
     if (in_batch_ > 0) end_batch(rate, model);
   }
+  void moved(const FactorizationMachine& model) override { rule_.moved(model); }
 
  private:
   void end_batch(float rate, FactorizationMachine& model) {

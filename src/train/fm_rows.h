@@ -104,6 +104,8 @@ class RowTrainer {
   virtual void train(Rows& rows, std::size_t begin, std::size_t end, float rate,
                      FactorizationMachine& model, RunningLosses& losses) = 0;
   virtual void end_epoch(float, FactorizationMachine&) {}
+  // The parameters were changed by others.
+  virtual void moved(const FactorizationMachine&) {}
   virtual std::vector<FieldPenalty> learned_penalties() const { return {}; }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,8 @@ class FmSgd final : public FmTrainer {
         trainer_(make_row_trainer(options_, data_, model_, counts_, rows_.size())),
         validation_(data_.validation, options.patience),
         rate_(options.learning_rate * shortening()) {
+    if (!model_.evidence.empty()) before_ = model_;
+    add_evidence(model_, counts_, *data_.train);
     validation_.start_from(model_);
   }
 
@@ -66,6 +69,7 @@ class FmSgd final : public FmTrainer {
         co_yield Pause{};
       }
       trainer_->end_epoch(rate_, model_);
+      if (before_) hold_back();
       if (!model_.all_finite()) fail_diverged();
       while (!validation_.measure(model_)) co_yield Pause{};
       finished_epoch_ = validation_.finish_epoch(epoch_, model_, train_losses());
@@ -75,20 +79,38 @@ class FmSgd final : public FmTrainer {
     }
   }
 
+  // Of continued training: after each epoch takes back the part of all changes so far that the
+  // earlier examples of each column outweigh.
+  void hold_back() {
+    const FactorizationMachine& earlier = *before_;
+    const auto share = [](double now, double ever) {
+      return static_cast<float>(ever > 0 ? now / ever : 1);
+    };
+    const auto blend = [](float& value, float before, float part) {
+      value = before + part * (value - before);
+    };
+    const auto rows = static_cast<double>(rows_.size());
+    blend(model_.constant, earlier.constant, share(rows, rows + double{earlier.examples}));
+    for (std::size_t j = 0; j < model_.columns(); ++j) {
+      if (earlier.evidence[j] == 0 || counts_.examples[j] == 0) continue;
+      const float part =
+          share(counts_.squares[j], counts_.squares[j] + double{earlier.evidence[j]});
+      blend(model_.linear[j], earlier.linear[j], part);
+      for (std::size_t f = 0; f < options_.factors; ++f) {
+        blend(model_.factors.row(j)[f], earlier.factors.row(j)[f], part);
+      }
+    }
+    trainer_->moved(model_);
+  }
+
   Losses train_losses() const {
     const double total = losses_.weight > 0 ? losses_.weight : 1;
     return {losses_.loss / total, std::sqrt(losses_.squared / total), 0};
   }
 
   [[noreturn]] void fail_diverged() const {
-    std::string kept;
-    if (best_epoch() > 0) {
-      kept = joined({"; the parameters of epoch ", best_epoch(), " were still good"});
-    }
-    fail(ErrorCode::diverged, "learningRate",
-         {"training diverged in epoch ", epoch_,
-          ": parameters are no longer finite. Lower learningRate (now ", options_.learning_rate,
-          "), or scale very large features and ratings down", kept});
+    featherfm::fail_diverged(epoch_, options_.learning_rate, best_epoch(),
+                             ", or scale very large features and ratings down");
   }
 
   FmSgdOptions options_;
@@ -101,6 +123,8 @@ class FmSgd final : public FmTrainer {
   FmValidation validation_;
   float rate_;
   RunningLosses losses_;  // of the current epoch
+  // Where training goes on from another: its parameters, and what they were learned from.
+  std::optional<FactorizationMachine> before_;
 };
 
 }  // namespace

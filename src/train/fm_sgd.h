@@ -36,8 +36,11 @@ struct FmSgdOptions : FmOptions {
 // moves. SGDA starts from the given penalties, needs validation rows and scales no penalty by
 // frequency.
 //
-// `start`: continue from these parameters. Errors at once: options out of range, those of
-// initial_machine(), invalid_argument for SGDA without validation; while training: diverged.
+// `start`: continue from these parameters. Where it says what they were learned from, each epoch
+// moves a column only by the share that its new examples have in all it has ever had: a few further
+// examples then move what belongs to them, and hardly what all share. Errors at once: options out
+// of range, those of initial_machine(), invalid_argument for SGDA without validation; while
+// training: diverged.
 std::unique_ptr<FmTrainer> make_fm_sgd(const FmSgdOptions& options, FmData data,
                                        const FactorizationMachine* start = nullptr);
 

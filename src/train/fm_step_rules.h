@@ -14,6 +14,7 @@
 #include "base/matrix.h"
 #include "base/simd.h"
 #include "model/factorization_machine.h"
+#include "train/adam_powers.h"
 #include "train/fm_sgd.h"
 
 namespace featherfm {
@@ -59,6 +60,8 @@ class FmSgdRule {
     }
   }
   void end_batch(FactorizationMachine&, float) {}
+  // The parameters were changed by others.
+  void moved(const FactorizationMachine&) {}
 };
 
 class FmAdagradRule {
@@ -90,6 +93,7 @@ class FmAdagradRule {
     }
   }
   void end_batch(FactorizationMachine&, float) {}
+  void moved(const FactorizationMachine&) {}
 
  protected:
   static void step(float& parameter, float& square, float gradient, float rate) {
@@ -117,11 +121,20 @@ class FmFtrlRule final : public FmAdagradRule {
         beta_(options.ftrl_beta),
         z_(linear_.size()),
         inverse_rates_(linear_.size(), beta_ / options.learning_rate) {
-    // Where training goes on, or for the parameters to stay where they are until they are met:
-    // z such that the formula gives the present w.
+    for (std::size_t j = 0; j < z_.size(); ++j) {
+      // Earlier examples count as steps that were taken.
+      if (!model.evidence.empty()) linear_[j] = model.evidence[j];
+      inverse_rates_[j] = (beta_ + std::sqrt(linear_[j])) / options.learning_rate;
+    }
+    penalties_ = penalties.linear;
+    moved(model);
+  }
+
+  // z such that the formula gives the present w: parameters stay where they are until they are met.
+  void moved(const FactorizationMachine& model) {
     for (std::size_t j = 0; j < z_.size(); ++j) {
       const float w = model.linear[j];
-      z_[j] = w == 0 ? 0 : -w * (inverse_rates_[j] + penalties.linear[j]) - std::copysign(l1_, w);
+      z_[j] = w == 0 ? 0 : -w * (inverse_rates_[j] + penalties_[j]) - std::copysign(l1_, w);
     }
   }
 
@@ -143,6 +156,7 @@ class FmFtrlRule final : public FmAdagradRule {
 
  private:
   float l1_, beta_;
+  const float* penalties_ = nullptr;
   std::vector<float> z_, inverse_rates_;  // inverse: 1 / eta of each column's last step
 };
 
@@ -194,7 +208,7 @@ class FmAdamRule {
              epsilon = splat(adam_epsilon);
     for (const std::uint32_t column : touched_) {
       met_[column] = 0;
-      const Correction correction = powers_[column].next(beta1_, beta2_);
+      const AdamCorrection correction = powers_[column].next(beta1_, beta2_);
       step(model.linear[column], linear_[column], linear_gradient_[column], rate, correction);
       linear_gradient_[column] = 0;
       const f4 r = splat(rate * correction.mean), c = splat(correction.square);
@@ -215,18 +229,9 @@ class FmAdamRule {
     touched_.clear();
   }
 
+  void moved(const FactorizationMachine&) {}
+
  private:
-  struct Correction {
-    float mean, square;
-  };
-  struct Powers {
-    float beta1 = 1, beta2 = 1;
-    Correction next(float b1, float b2) {
-      beta1 *= b1;
-      beta2 *= b2;
-      return {1 / (1 - beta1), 1 / (1 - beta2)};
-    }
-  };
   struct Moments {
     float mean = 0, square = 0;
   };
@@ -236,7 +241,8 @@ class FmAdamRule {
     met_[column] = 1;
     touched_.push_back(column);
   }
-  void step(float& parameter, Moments& moments, float gradient, float rate, Correction correction) {
+  void step(float& parameter, Moments& moments, float gradient, float rate,
+            AdamCorrection correction) {
     moments.mean = beta1_ * moments.mean + (1 - beta1_) * gradient;
     moments.square = beta2_ * moments.square + (1 - beta2_) * (gradient * gradient);
     parameter -= rate * correction.mean * moments.mean /
@@ -247,10 +253,10 @@ class FmAdamRule {
   float constant_gradient_ = 0;
   bool learns_constant_ = false;
   Moments constant_;
-  Powers constant_powers_;
+  AdamPowers constant_powers_;
   std::vector<float> linear_gradient_;
   std::vector<Moments> linear_;
-  std::vector<Powers> powers_;
+  std::vector<AdamPowers> powers_;
   Matrix gradient_, mean_, square_;
   std::vector<char> met_;
   std::vector<std::uint32_t> touched_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -232,14 +231,7 @@ class MfSgd final : public MfTrainer {
   }
 
   [[noreturn]] void fail_diverged() const {
-    std::string kept;
-    if (best_epoch() > 0) {
-      kept = joined({"; the parameters of epoch ", best_epoch(), " were still good"});
-    }
-    fail(ErrorCode::diverged, "learningRate",
-         {"training diverged in epoch ", epoch_,
-          ": parameters are no longer finite. Lower learningRate (now ", options_.learning_rate,
-          ")", kept});
+    featherfm::fail_diverged(epoch_, options_.learning_rate, best_epoch());
   }
 
   MfSgdOptions options_;

@@ -11,6 +11,7 @@
 #include "base/matrix.h"
 #include "base/simd.h"
 #include "model/matrix_factorization.h"
+#include "train/adam_powers.h"
 #include "train/mf_sgd.h"
 
 namespace featherfm {
@@ -99,8 +100,8 @@ class AdamRule {
     float* p = model.user(user);
     float* q = model.item(item);
     std::copy(p, p + n, old_user_.data());
-    const Correction cu = users_.powers[user].next(beta1_, beta2_);
-    const Correction ci = items_.powers[item].next(beta1_, beta2_);
+    const AdamCorrection cu = users_.powers[user].next(beta1_, beta2_);
+    const AdamCorrection ci = items_.powers[item].next(beta1_, beta2_);
     simd::adam_step(p, q, users_.mean.row(user), users_.square.row(user), error, lambda_user,
                     rate * cu.mean, cu.square, beta1_, beta2_, n);
     simd::adam_step(q, old_user_.data(), items_.mean.row(item), items_.square.row(item), error,
@@ -114,30 +115,19 @@ class AdamRule {
   }
 
  private:
-  struct Correction {
-    float mean, square;
-  };
-  struct Powers {
-    float beta1 = 1, beta2 = 1;
-    Correction next(float b1, float b2) {
-      beta1 *= b1;
-      beta2 *= b2;
-      return {1 / (1 - beta1), 1 / (1 - beta2)};
-    }
-  };
   struct BiasMoments {
     float mean = 0, square = 0;
-    Powers powers;
+    AdamPowers powers;
   };
   struct Side {
     Side(std::size_t rows, std::size_t factors)
         : mean(rows, factors), square(rows, factors), powers(rows), bias(rows) {}
     Matrix mean, square;
-    std::vector<Powers> powers;
+    std::vector<AdamPowers> powers;
     std::vector<BiasMoments> bias;
   };
   void step(float& bias, BiasMoments& moments, float error, float rate, float lambda) {
-    const Correction c = moments.powers.next(beta1_, beta2_);
+    const AdamCorrection c = moments.powers.next(beta1_, beta2_);
     const float gradient = lambda * bias - error;
     moments.mean = beta1_ * moments.mean + (1 - beta1_) * gradient;
     moments.square = beta2_ * moments.square + (1 - beta2_) * (gradient * gradient);

@@ -114,6 +114,11 @@ class Trainer {
   Work work_;
 };
 
+// Throws Error{diverged, "learningRate"}: the parameters of a gradient solver are no longer finite.
+// `best_epoch` as in Trainer; `advice` may follow the one to lower the rate.
+[[noreturn]] void fail_diverged(std::uint32_t epoch, float learning_rate, std::uint32_t best_epoch,
+                                const char* advice = "");
+
 // A trainer of one kind of model.
 template <class Model>
 class ModelTrainer : public Trainer {

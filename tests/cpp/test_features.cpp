@@ -136,8 +136,8 @@ TEST_CASE("plain rows that contradict themselves are refused by the name of what
   CHECK(outcome_of(fields, {1, 2}, {1, 1}) == "nothing");
   CHECK(outcome_of({{"a", {}, 0, 1}, {"a", {}, 0, 1}}, {1, 2}, {}) == "INVALID_ARGUMENT fields");
   CHECK(outcome_of({{"", {}, 0, 2}}, {1, 2}, {}) == "INVALID_ARGUMENT fields");
-  CHECK(outcome_of({{"a", {}, 0, 1}}, {1, 2}, {}) == "OUT_OF_RANGE rows");
-  CHECK(outcome_of({}, {1, 2}, {}) == "OUT_OF_RANGE rows");
+  CHECK(outcome_of({{"a", {}, 0, 1}}, {1, 2}, {}) == "OUT_OF_RANGE indices");
+  CHECK(outcome_of({}, {1, 2}, {}) == "OUT_OF_RANGE indices");
   CHECK(outcome_of({{"a", {}, 0, 0xfffffffe}, {"b", {}, 0, 0xfffffffe}}, {1, 2}, {}) ==
         "OUT_OF_RANGE columns");
   CHECK(outcome_of(fields, {1}, {}) == "SIZE_MISMATCH targets");

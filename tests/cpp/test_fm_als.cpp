@@ -127,7 +127,8 @@ TEST_CASE("a hundred sweeps over three rows give the known parameters") {
 TEST_CASE("ninety-nine sweeps more from where one ended are the same as a hundred") {
   const FactorizationMachine start = golden_start();
   const FmData data = golden_data();
-  const auto first = trained(Solver::als, unpenalised(1, 1), data, &start);
+  auto first = trained(Solver::als, unpenalised(1, 1), data, &start);
+  first.evidence.clear();  // else it would be held where it is
   CHECK(parameters(trained(Solver::als, unpenalised(1, 99), data, &first)) ==
         parameters(trained(Solver::als, unpenalised(1, 100), data, &start)));
 }
@@ -263,4 +264,35 @@ TEST_CASE("with penalties of 10 the ids of MovieLens reach the error of the refe
   CAPTURE(rmse);
   CHECK(rmse <= 0.9275);
   CHECK(rmse > 0.9200);
+}
+
+TEST_CASE("continued training moves what the new examples belong to, and hardly what all share") {
+  const SmallWorld world = small_world(30, 20, 400, 5, false);
+  const FmData data = world_data(world, {});
+  for (const Solver solver : all_solvers) {
+    FmSgdOptions options = plain_fm_options();
+    options.factors = 3;
+    const FactorizationMachine before = trained(solver, options, data);
+    REQUIRE(before.evidence.size() == before.columns());
+    CHECK(before.examples == static_cast<float>(data.train->size()));
+    // One further example, of the lowest target there is.
+    Design one = *data.train;
+    for (Block& block : one.blocks) {
+      block.index = std::vector<std::uint32_t>(1, block.row_of(0));
+    }
+    one.targets = std::vector<float>(1, 1.0f);
+    one.weights.clear();
+    FmData further{data.space, shared(one), solver == Solver::sgda ? data.train : nullptr};
+    const FactorizationMachine after = trained(solver, options, further, &before);
+    CAPTURE(name_of(solver));
+    CHECK(std::abs(after.constant - before.constant) < 0.05);
+    const auto scores_before = scores(before, *data.train),
+               scores_after = scores(after, *data.train);
+    double moved = 0;
+    for (std::size_t k = 0; k < scores_before.size(); ++k) {
+      moved += std::abs(scores_after[k] - scores_before[k]);
+    }
+    CHECK(moved / static_cast<double>(scores_before.size()) < 0.1);
+    CHECK(after.examples == before.examples + 1);
+  }
 }

@@ -181,33 +181,44 @@ describe("the columns of a model", () => {
     );
   });
 
-  test("may be made from who met what, and when", () => {
-    const derived = ["user-items", "item-users", "day"] as const;
-    const model = ff.train(data, { ...small, fields: [], derived });
-    expect(model.fields().map(({ name, side, columns }) => [name, side, columns])).toEqual([
-      ["user", "user", 30],
-      ["user-items", "user", 18],
-      ["item", "item", 18],
-      ["item-users", "item", 30],
-      ["day", "context", 5],
-    ]);
-    // The sets are those of training, each entry 1 / sqrt(size).
-    const plain = new PlainMachine(model);
-    const [users, items] = [model.userIds(), model.itemIds()];
-    const setOf = (ids: unknown[], all: unknown[]) =>
-      Object.fromEntries(ids.map((id) => [all.indexOf(id), ids.length ** -0.5]));
-    const seen = (user: string) => data.ratingsOf(user).map(({ item }) => item);
-    const row = {
-      user: one(users, "u3"),
-      "user-items": setOf(seen("u3"), items),
-      item: one(items, 105),
-      "item-users": setOf(
-        users.filter((u) => seen(u as string).includes(105)),
-        users,
-      ),
-    };
-    expect(model.predict(["u3"], [105], { clip: false })[0]).toBeCloseTo(plain.score(row), 4);
-  });
+  test.each(["sqrt", "mean"] as const)(
+    "may be made from who met what, and when: %s",
+    (setScale) => {
+      const derived = ["user-items", "item-users", "day"] as const;
+      const trained = ff.train(data, { ...small, fields: [], derived, setScale });
+      const model = ff.loadModel(trained.save());
+      expect(model.fields().map(({ name, side, columns }) => [name, side, columns])).toEqual([
+        ["user", "user", 30],
+        ["user-items", "user", 18],
+        ["item", "item", 18],
+        ["item-users", "item", 30],
+        ["day", "context", 5],
+      ]);
+      // The sets are those of training, each entry 1 / sqrt(size) or 1 / size.
+      const plain = new PlainMachine(model);
+      const [users, items] = [model.userIds(), model.itemIds()];
+      const setOf = (ids: unknown[], all: unknown[]) =>
+        Object.fromEntries(
+          ids.map((id) => [all.indexOf(id), ids.length ** (setScale === "sqrt" ? -0.5 : -1)]),
+        );
+      const seen = (user: string) => data.ratingsOf(user).map(({ item }) => item);
+      const row = {
+        user: one(users, "u3"),
+        "user-items": setOf(seen("u3"), items),
+        item: one(items, 105),
+        "item-users": setOf(
+          users.filter((u) => seen(u as string).includes(105)),
+          users,
+        ),
+      };
+      expect(model.predict(["u3"], [105], { clip: false })[0]).toBeCloseTo(plain.score(row), 4);
+      // Somebody new has a set, too: of the items they rate.
+      const given = [{ item: 101, rating: 5 }, { item: 105, rating: 1 }]; // prettier-ignore
+      expect(model.foldInUser(given).predict([105])).toEqual(
+        trained.foldInUser(given).predict([105]),
+      );
+    },
+  );
 
   test("that no interaction uses stay zero", () => {
     const more = ff.dataset({
@@ -227,6 +238,23 @@ describe("the day of an interaction", () => {
     const input: DatasetInput = { ...bare(lists), timestamps };
     return ff.train(ff.dataset(input), { ...days, ...(timestampUnit && { timestampUnit }) });
   };
+
+  test("is found in validation and test data that count otherwise", () => {
+    const seconds = ff.dataset({ ...lists, timestamps: lists.timestamps.map((t) => t * 86_400) });
+    const milliseconds = ff.dataset({
+      ...lists,
+      timestamps: lists.timestamps.map((t) => 1000 * t * 86_400),
+    });
+    const trained = ff.train(seconds, {
+      model: "fm",
+      derived: ["day"],
+      epochs: 3,
+      validation: milliseconds,
+    });
+    const { rmse } = ff.evaluate(trained, seconds);
+    expect(ff.evaluate(trained, milliseconds).rmse).toBe(rmse);
+    expect(trained.summary.epochs.at(-1)?.validation?.rmse).toBeCloseTo(rmse, 5);
+  });
 
   test("is the same for seconds and milliseconds, told or not", () => {
     const bySeconds = of(at1990);

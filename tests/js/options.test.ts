@@ -50,12 +50,19 @@ function coreAccepts(options: object): boolean {
       const fm = given.model === "fm";
       module
         .makeTrainer(
-          fm ? fmCoreOptions(given, false) : given,
+          fm ? fmCoreOptions(given, 86_400) : given,
           "{}",
           interactions,
           given.solver === "sgda" ? interactions : null,
           null,
-          fm ? { features: [], validationFeatures: [], encoders: "[]" } : null,
+          fm
+            ? {
+                features: [],
+                validationFeatures: [],
+                validationUnitsPerDay: 86_400,
+                encoders: "[]",
+              }
+            : null,
         )
         .delete();
     });
@@ -140,7 +147,7 @@ const otherValues = [
 // These say which table it is.
 const selecting = ["optimizer", "solver"];
 // These are names, for which numbers are nothing but wrong.
-const words = ["loss", "fill", "task", "timestampUnit", "fields", "derived"];
+const words = ["loss", "fill", "task", "timestampUnit", "setScale", "fields", "derived"];
 // These the package turns into something else for the core: columns, flags, units.
 const facadeAlone = ["timestampUnit", "fields", "derived"];
 

@@ -149,6 +149,7 @@ describe("a call that takes rows", () => {
       ["identity", true],
       ["fields", "all"],
       ["derived", []],
+      ["setScale", "mean"],
       ["timestampUnit", "auto"],
     ] as const) {
       await expectRefused(() => ff["train"]?.(rows, { ...options, [name]: value }), name);

@@ -54,6 +54,8 @@ export interface CoreFeature {
 export interface CoreDescription {
   features: CoreFeature[];
   validationFeatures: CoreFeature[] | null;
+  /** Of the validation's timestamps. */
+  validationUnitsPerDay: number;
   /** JSON of the encoders, kept with the model. */
   encoders: string;
 }
@@ -179,7 +181,11 @@ export interface CoreModel extends CoreHandle {
   evaluateRows(rows: CoreRows): Record<string, number>;
   parameters(): { constant: number; linear: Float32Array; factors: Float32Array };
   fields(): CoreField[];
-  evaluateRatings(test: CoreInteractions, features: CoreFeature[] | null): Record<string, number>;
+  evaluateRatings(
+    test: CoreInteractions,
+    features: CoreFeature[] | null,
+    unitsPerDay: number,
+  ): Record<string, number>;
   evaluateRanking(
     test: CoreInteractions,
     train: CoreInteractions | null,

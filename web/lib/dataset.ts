@@ -262,6 +262,14 @@ export class CoreDataset implements Dataset {
     return new CoreDataset(core, handle, userMap, itemMap, { fields, inMilliseconds });
   }
 
+  /** Units of the timestamps in a day; `timestampUnit` as in the options of factorization machines. */
+  unitsPerDay(timestampUnit: unknown): number {
+    const milliseconds =
+      timestampUnit === "milliseconds" ||
+      (timestampUnit !== "seconds" && this.knowledge.inMilliseconds);
+    return milliseconds ? 86_400_000 : 86_400;
+  }
+
   /**
    * The features in the columns of these encoders, users and items counted by these maps. `argument` is what the caller
    * calls this dataset.

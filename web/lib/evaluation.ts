@@ -87,6 +87,7 @@ export function evaluate<M extends Metric>(
             model.family === "fm"
               ? test.featuresFor(model.encoders, ...maps, "test", model.reporter())
               : null,
+            test.unitsPerDay(model.options["timestampUnit"]),
           ),
         ),
       );

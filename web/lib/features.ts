@@ -406,6 +406,19 @@ function checkScaled(column: Column, encoding: Encoding, argument: string, place
 const scaled = (value: number, { mean, deviation }: { mean: number; deviation: number }): number =>
   (value - mean) / deviation;
 
+/** Refuses values of fields that the model was not trained with. */
+function checkFieldNames(given: object, own: readonly Encoder[], argument: string): void {
+  for (const name of Object.keys(given)) {
+    if (own.some((encoder) => encoder.name === name)) continue;
+    const known = own.map((encoder) => `"${encoder.name}"`).join(", ");
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `${argument}: the model was trained without a field "${name}" here; it has ${known || "none"}`,
+      name,
+    );
+  }
+}
+
 /** One record of values in the columns of these encoders. Missing and unseen values contribute nothing. */
 export function encodeRecord(
   record: unknown,
@@ -416,11 +429,7 @@ export function encodeRecord(
 ): CoreFeature[] {
   const given: FeatureRecord = checkGiven(record, argument) as FeatureRecord;
   const own = encoders.filter((encoder) => encoder.side === side);
-  checkNoExtraKeys(
-    given,
-    own.map(({ name }) => name),
-    argument,
-  );
+  checkFieldNames(given, own, argument);
   return own.flatMap((encoder) => {
     const value = ownValue(given, encoder.name);
     if (isMissing(value)) return [];
@@ -449,11 +458,7 @@ export function encodeContexts(
   }
   if (lists.length === 0) return encodeRecord(given, "context", encoders, "context", onUnseen);
   const own = encoders.filter((encoder) => encoder.side === "context");
-  checkNoExtraKeys(
-    given,
-    own.map(({ name }) => name),
-    "context",
-  );
+  checkFieldNames(given, own, "context");
   return own.flatMap((encoder) => {
     const value = ownValue(given, encoder.name);
     if (isMissing(value)) return [];

@@ -439,6 +439,11 @@ const fmColumns = {
     default: [],
     parse: (value, name) => checkNames(value, name, ["user-items", "item-users", "day"]),
   } as Option<readonly ("user-items" | "item-users" | "day")[]>,
+  /**
+   * What each of the n entries of the sets "user-items" and "item-users" is: 1/sqrt(n) (`"sqrt"`) or 1/n (`"mean"`).
+   * @defaultValue "sqrt"
+   */
+  setScale: choice("sqrt", ["sqrt", "mean"]),
   /** What timestamps count, for the field "day". `"auto"` tells by their size. @defaultValue "auto" */
   timestampUnit: choice("auto", ["auto", "seconds", "milliseconds"]),
   /** Lowest and highest possible rating, to which predictions are limited; `"observed"` takes the training data's. */

@@ -191,22 +191,21 @@ function learnedRegularization(
 }
 
 /** Options of a factorization machine as the core takes them. */
-export function fmCoreOptions(options: object, inMilliseconds: boolean): object {
-  const { derived, timestampUnit, regularization, ...rest } = options as {
+export function fmCoreOptions(options: object, unitsPerDay: number): object {
+  const { derived, setScale, regularization, ...rest } = options as {
     derived: readonly string[];
-    timestampUnit: string;
+    setScale: string;
     // A sampler has none.
     regularization?: { fields: Record<string, { linear: number; factors: number }> };
   };
-  const milliseconds =
-    timestampUnit === "milliseconds" || (timestampUnit === "auto" && inMilliseconds);
   return {
     ...rest,
     derived: {
       userItems: derived.includes("user-items"),
       itemUsers: derived.includes("item-users"),
       day: derived.includes("day"),
-      unitsPerDay: milliseconds ? 86_400_000 : 86_400,
+      setScale,
+      unitsPerDay,
     },
     ...(regularization && {
       regularization: {
@@ -251,10 +250,12 @@ function describe(
   validation: CoreDataset | undefined,
   users: IdMap,
   items: IdMap,
+  timestampUnit: unknown,
 ): CoreDescription {
   return {
     features: data.featuresFor(encoders, users, items, "data"),
     validationFeatures: validation?.featuresFor(encoders, users, items, "validation") ?? null,
+    validationUnitsPerDay: (validation ?? data).unitsPerDay(timestampUnit),
     encoders: JSON.stringify(encoders),
   };
 }
@@ -271,6 +272,7 @@ function* onInteractions(
   start: CoreModel | null,
 ): Training {
   const { validation } = controls;
+  const { timestampUnit } = options;
   return yield* withCounted(data, users, items, (counted) =>
     withCounted(validation, users, items, (countedValidation) =>
       steps({
@@ -280,12 +282,12 @@ function* onInteractions(
         trainer: (module, given, text) => {
           const fm = options.model === "fm";
           return module.makeTrainer(
-            fm ? fmCoreOptions(given, data.knowledge.inMilliseconds) : given,
+            fm ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
             text,
             counted as CoreInteractions,
             countedValidation,
             start,
-            fm ? describe(encoders, data, validation, users, items) : null,
+            fm ? describe(encoders, data, validation, users, items, timestampUnit) : null,
           );
         },
         users,
@@ -311,7 +313,7 @@ function onRows(
     controls,
     trainer: (module, given, text) =>
       module.makeRowTrainer(
-        fmCoreOptions(withoutIdentity(given), false),
+        fmCoreOptions(withoutIdentity(given), 86_400),
         text,
         rows.owned.handle,
         controls.validation?.owned.handle ?? null,
@@ -331,7 +333,7 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
       "data",
     );
   }
-  for (const name of ["identity", "fields", "derived", "timestampUnit"]) {
+  for (const name of ["identity", "fields", "derived", "setScale", "timestampUnit"]) {
     if ((given as Record<string, unknown>)[name] === undefined) continue;
     throw new ArgumentError(
       "INVALID_ARGUMENT",
