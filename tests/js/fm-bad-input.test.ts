@@ -190,7 +190,7 @@ describe("what is asked of a model", () => {
       const features = Object.fromEntries([[name, "red"]]);
       const error = (await thrown(() => model.foldInUser([], { features }))) as ArgumentError;
       expect(error).toMatchObject({ code: "INVALID_ARGUMENT", argument: name });
-      expect(error.message).toContain("group, age");
+      expect(error.message).toContain('"group", "age"');
     }
     await expectRefused(() => model.foldInItem({ group: "red" }), "group");
     const context = { group: "red" };
