@@ -56,14 +56,16 @@ class Predictions {
         average_(model.file.fm()),
         scores_(model.posterior()->samples()) {}
 
-  Predicted add(const SampleUser& user, std::uint32_t item) {
+  Predicted predict(const SampleUser& user, std::uint32_t item) {
     towers_.scores(user, item, scores_);
-    const Predicted predicted = average_.predict(scores_);
+    return average_.predict(scores_);
+  }
+  void add(const SampleUser& user, std::uint32_t item) {
+    const Predicted predicted = predict(user, item);
     means_.push_back(predicted.mean);
     deviations_.push_back(predicted.deviation);
     const auto classes = average_.probabilities();
     probabilities_.insert(probabilities_.end(), classes.begin(), classes.end());
-    return predicted;
   }
 
   val means() const { return to_js(means_); }
@@ -179,15 +181,24 @@ void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) 
   fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
 }
 
-// {indices, scores} of a sampled machine: ranked by the mean of the samples' scores, or by what
-// they hold possible; the scores are the predictions.
+// {indices, scores} of a sampled machine: the items with the best means of the samples' scores, or
+// with the best that they hold possible. The scores are the predictions, and order the list unless
+// it is asked for by what is possible.
 val sampled_top(const ServedModel& model, const SampleUser& user, const Request& request,
                 std::span<const std::uint32_t> seen) {
   const auto items = static_cast<std::uint32_t>(model.towers.items.rows());
-  Indices indices;
   Predictions predictions(model);
-  for (const Scored& scored : optimistic_top(model.sample_towers(), user, items, request.n,
-                                             request.optimism, request.filter(seen))) {
+  std::vector<Scored> list = optimistic_top(model.sample_towers(), user, items, request.n,
+                                            request.optimism, request.filter(seen));
+  if (request.optimism == 0) {
+    BestN ordered(list.size());
+    for (const Scored& scored : list) {
+      ordered.offer(scored.index, predictions.predict(user, scored.index).mean);
+    }
+    list = ordered.take();
+  }
+  Indices indices;
+  for (const Scored& scored : list) {
     indices.push_back(scored.index);
     predictions.add(user, scored.index);
   }
