@@ -162,7 +162,8 @@ class Draft {
   }
   Draft& matrix(const std::string& name, std::uint64_t rows, std::uint64_t columns,
                 float value = 1) {
-    return floats(name, std::vector<float>(rows * columns, value)).shape(name, {rows, columns});
+    return floats(name, std::vector<float>(static_cast<std::size_t>(rows * columns), value))
+        .shape(name, {rows, columns});
   }
   Draft& metadata(const std::string& key, const std::string& value) {
     std::erase_if(content_.metadata, [&](const auto& entry) { return entry.key == key; });
@@ -485,9 +486,9 @@ TEST_CASE("tensors of samples of another length or type are refused") {
   for (const std::uint64_t samples : {0u, 3u, 5u}) {
     CHECK(Draft(file)
               .matrix("posterior_linear", columns, samples)
-              .floats("posterior_constants", std::vector<float>(samples))
-              .floats("posterior_noise", std::vector<float>(samples))
-              .floats("posterior_penalties", std::vector<float>(samples))
+              .floats("posterior_constants", std::vector<float>(static_cast<std::size_t>(samples)))
+              .floats("posterior_noise", std::vector<float>(static_cast<std::size_t>(samples)))
+              .floats("posterior_penalties", std::vector<float>(static_cast<std::size_t>(samples)))
               .outcome() == refused);
   }
   CHECK(Draft(file).put<std::uint64_t>("chain_random", "U64", {1, 2, 3}).outcome() == refused);
