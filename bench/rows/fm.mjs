@@ -57,15 +57,15 @@ async function quality(report) {
 }
 
 function throughput(report) {
-  const times = coreTimes("fm-");
+  const [sgd, als] = ["fm-sgd-", "fm-als-"].map((name) => coreTimes(name));
   const rowsPerSecond = (ms) => (80_000 / ms) * 1000;
   const ratios = [];
   for (const fields of ["ids", "side"]) {
     const [wasm, native] = ["wasm", "native"].map((target) =>
-      median(times[target].get(`fm-sgd-epoch-${fields}-k16`)),
+      median(sgd[target].get(`fm-sgd-epoch-${fields}-k16`)),
     );
     const [wasmAls, nativeAls] = ["wasm", "native"].map((target) =>
-      median(times[target].get(`fm-als-sweep-${fields}-k16`)),
+      median(als[target].get(`fm-als-sweep-${fields}-k16`)),
     );
     ratios.push(native / wasm, nativeAls / wasmAls);
     const detail =
