@@ -31,6 +31,17 @@ std::optional<ValueRange> value_range(const Options& given) {
   return ValueRange{range[0].as<float>(), range[1].as<float>()};
 }
 
+// What every iterative trainer of points is told, whatever its model.
+template <class IterativeOptions>
+void read_course(const Options& given, IterativeOptions& options) {
+  options.frequency_scaling = given.real("frequencyScaling");
+  options.initial_scale = given.real("initialScale");
+  options.value_range = value_range(given);
+  options.epochs = given.index("epochs");
+  options.patience = given.index("patience");
+  options.seed = given.seed();
+}
+
 void read_common(const Options& given, MfOptions& options) {
   const Options biases = given.part("biases"), regularization = given.part("regularization");
   options.factors = given.index("factors");
@@ -40,12 +51,7 @@ void read_common(const Options& given, MfOptions& options) {
   options.user_regularization = regularization.real("user");
   options.item_regularization = regularization.real("item");
   options.bias_regularization = regularization.real("bias");
-  options.frequency_scaling = given.real("frequencyScaling");
-  options.initial_scale = given.real("initialScale");
-  options.value_range = value_range(given);
-  options.epochs = given.index("epochs");
-  options.patience = given.index("patience");
-  options.seed = given.seed();
+  read_course(given, options);
 }
 
 MfSgdOptions read_sgd(const Options& given) {
@@ -118,12 +124,7 @@ void read_fm_common(const Options& given, FmOptions& options) {
     options.field_penalties.push_back(
         {field.text("field"), field.real("linear"), field.real("factors")});
   }
-  options.frequency_scaling = given.real("frequencyScaling");
-  options.initial_scale = given.real("initialScale");
-  options.value_range = value_range(given);
-  options.epochs = given.index("epochs");
-  options.patience = given.index("patience");
-  options.seed = given.seed();
+  read_course(given, options);
 }
 
 FmSgdOptions read_fm_sgd(const Options& given) {

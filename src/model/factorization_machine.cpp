@@ -115,22 +115,14 @@ void add_to(UserRow& user, const RowSums& sums, std::uint32_t r) {
 DesignScores::DesignScores(const FactorizationMachine& model, const Design& design)
     : model_(model), design_(design), scores_(design.size()), total_(model.factors.stride()) {
   for (const Block& block : design.blocks) {
-    sums_.emplace_back(*block.table, model.factors.columns());
+    sums_.add(RowSums(*block.table, model.factors.columns()));
   }
 }
 
 bool DesignScores::advance() {
   constexpr std::size_t piece = 4096;
   std::size_t work = 0;
-  for (; block_ < sums_.size(); ++block_, row_ = 0) {
-    const SparseRows& table = *design_.blocks[block_].table;
-    while (row_ < table.rows()) {
-      if (work > piece) return false;
-      work += 1 + table.row(row_).size();
-      sums_[block_].compute(model_, table, row_, row_ + 1);
-      ++row_;
-    }
-  }
+  if (!sums_.advance(model_, design_, piece, work)) return false;
   const std::size_t stride = model_.factors.stride();
   for (; example_ < scores_.size(); ++example_) {
     if (work++ > piece) return false;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/matrix.h"
@@ -107,6 +108,36 @@ RowSums row_sums(const FactorizationMachine& model, const SparseRows& table);
 // Adds what row `r` of a table stands for (features, a context) to a user.
 void add_to(UserRow& user, const RowSums& sums, std::uint32_t r);
 
+// What the rows of a design's tables add, one Sums (as RowSums) per block, computed row by row so
+// that others may have their turn in between.
+template <class Sums>
+class TableSums {
+ public:
+  void add(Sums sums) { sums_.push_back(std::move(sums)); }
+  std::size_t size() const { return sums_.size(); }
+  const Sums& operator[](std::size_t block) const { return sums_[block]; }
+
+  // Adds to `work` what it does and stops when that is above `piece`; true when all are computed.
+  bool advance(const FactorizationMachine& model, const Design& design, std::size_t piece,
+               std::size_t& work) {
+    for (; block_ < sums_.size(); ++block_, row_ = 0) {
+      const SparseRows& table = *design.blocks[block_].table;
+      while (row_ < table.rows()) {
+        if (work > piece) return false;
+        work += 1 + table.row(row_).size();
+        sums_[block_].compute(model, table, row_, row_ + 1);
+        ++row_;
+      }
+    }
+    return true;
+  }
+
+ private:
+  std::vector<Sums> sums_;
+  std::size_t block_ = 0;
+  std::uint32_t row_ = 0;
+};
+
 // The scores of a design in bounded pieces: tables first, then examples.
 class DesignScores {
  public:
@@ -118,9 +149,7 @@ class DesignScores {
  private:
   const FactorizationMachine& model_;
   const Design& design_;
-  std::vector<RowSums> sums_;
-  std::size_t block_ = 0;
-  std::uint32_t row_ = 0;
+  TableSums<RowSums> sums_;
   std::size_t example_ = 0;
   std::vector<float> scores_;
   AlignedFloats total_;

@@ -189,22 +189,14 @@ PosteriorScores::PosteriorScores(const FactorizationMachine& model, const Design
       vector_(model.factors.stride()),
       constants_(model.posterior->linear.stride()),
       scores_(model.posterior->samples()) {
-  for (const Block& block : design.blocks) sums_.emplace_back(model, *block.table);
+  for (const Block& block : design.blocks) sums_.add(SampleSums(model, *block.table));
   predicted_.reserve(design.size());
 }
 
 bool PosteriorScores::advance() {
   constexpr std::size_t piece = 256;
   std::size_t work = 0;
-  for (; block_ < sums_.size(); ++block_, row_ = 0) {
-    const SparseRows& table = *design_.blocks[block_].table;
-    while (row_ < table.rows()) {
-      if (work > piece) return false;
-      work += 1 + table.row(row_).size();
-      sums_[block_].compute(model_, table, row_, row_ + 1);
-      ++row_;
-    }
-  }
+  if (!sums_.advance(model_, design_, piece, work)) return false;
   for (; example_ < design_.size(); ++example_) {
     if (work++ > piece) return false;
     std::fill(vector_.begin(), vector_.end(), 0.0f);

@@ -100,10 +100,9 @@ class PosteriorScores {
  private:
   const FactorizationMachine& model_;
   const Design& design_;
-  std::vector<SampleSums> sums_;
+  TableSums<SampleSums> sums_;
   PosteriorAverage average_;
-  std::size_t block_ = 0, example_ = 0;
-  std::uint32_t row_ = 0;
+  std::size_t example_ = 0;
   AlignedFloats vector_, constants_;
   std::vector<float> scores_;
   std::vector<Predicted> predicted_;

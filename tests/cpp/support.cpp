@@ -152,6 +152,14 @@ std::vector<EpochLosses> run(Trainer& trainer) {
   return epochs;
 }
 
+std::vector<std::byte> damaged_copy(std::vector<std::byte> bytes, Random& random) {
+  for (std::uint32_t strokes = 1 + random.below(3); strokes > 0; --strokes) {
+    bytes[random.below(static_cast<std::uint32_t>(bytes.size()))] =
+        static_cast<std::byte>(random.below(2) == 0 ? '0' + random.below(10) : random.below(256));
+  }
+  return bytes;
+}
+
 double predict(const MatrixFactorization& model, std::uint32_t user, std::uint32_t item) {
   double result = double{model.global_bias} + model.user_biases[user] + model.item_biases[item];
   const auto p = model.user_factors.columns_of(user), q = model.item_factors.columns_of(item);

@@ -2,6 +2,7 @@
 // error a call raised.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -73,6 +74,10 @@ std::string error_of(Call&& call) {
   }
   return "nothing";
 }
+
+// The bytes with one to three of them overwritten, half of the time by digits: numbers in headers
+// are what a reader is most easily misled by.
+std::vector<std::byte> damaged_copy(std::vector<std::byte> bytes, Random& random);
 
 // y(u, i) of matrix_factorization.h, in double and without the kernels.
 double predict(const MatrixFactorization& model, std::uint32_t user, std::uint32_t item);

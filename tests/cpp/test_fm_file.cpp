@@ -387,11 +387,7 @@ TEST_CASE("random damage to the file of a machine never does more than being ref
   Random random(78);
   int accepted = 0;
   for (int round = 0; round < 2000; ++round) {
-    auto damaged = file;
-    for (std::uint32_t strokes = 1 + random.below(3); strokes > 0; --strokes) {
-      damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] =
-          static_cast<std::byte>(random.below(2) == 0 ? '0' + random.below(10) : random.below(256));
-    }
+    const auto damaged = damaged_copy(file, random);
     try {
       const ModelFile read = read_model(damaged);
       ++accepted;
@@ -576,11 +572,7 @@ TEST_CASE("random damage to the file of a sampled machine never does more than b
   Random random(79);
   int accepted = 0;
   for (int round = 0; round < 600; ++round) {
-    auto damaged = file;
-    for (std::uint32_t strokes = 1 + random.below(3); strokes > 0; --strokes) {
-      damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] =
-          static_cast<std::byte>(random.below(2) == 0 ? '0' + random.below(10) : random.below(256));
-    }
+    const auto damaged = damaged_copy(file, random);
     try {
       const ModelFile read = read_model(damaged);
       ++accepted;

@@ -278,11 +278,7 @@ TEST_CASE("a saved index that was cut short or damaged is refused or can be sear
   Random random(12);
   int accepted = 0;
   for (int round = 0; round < 2000; ++round) {
-    auto damaged = whole;
-    for (std::uint32_t strokes = 1 + random.below(3); strokes > 0; --strokes) {
-      damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] =
-          static_cast<std::byte>(random.below(2) == 0 ? '0' + random.below(10) : random.below(256));
-    }
+    const auto damaged = damaged_copy(whole, random);
     try {
       const HnswIndex index(read_hnsw(damaged).graph);
       ++accepted;

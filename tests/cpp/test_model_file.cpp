@@ -366,11 +366,7 @@ TEST_CASE("random damage to a model file never does more than being refused") {
   Random random(77);
   int accepted = 0;
   for (int round = 0; round < 3000; ++round) {
-    auto damaged = file;
-    for (std::uint32_t strokes = 1 + random.below(3); strokes > 0; --strokes) {
-      damaged[random.below(static_cast<std::uint32_t>(damaged.size()))] =
-          static_cast<std::byte>(random.below(2) == 0 ? '0' + random.below(10) : random.below(256));
-    }
+    const auto damaged = damaged_copy(file, random);
     try {
       const ModelFile read = read_model(damaged);
       ++accepted;
