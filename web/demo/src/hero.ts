@@ -1,6 +1,7 @@
 /** The stopwatch at the top: how long training took, against the blink of an eye. */
 import type { App } from "./app.js";
 import type { Trained } from "./train/run.js";
+import { epochsOf, isSampled } from "./train/settings.js";
 import { byId, count, h, plural, replace, seconds } from "./ui/dom.js";
 
 /** Blinks last 100 to 400 milliseconds (Milo and Phillips, Cell Biology by the Numbers). */
@@ -15,7 +16,8 @@ export function mountHero(app: App): void {
     if (run !== null) {
       showTime(run.elapsedMs);
       replace(what, "Training …");
-      replace(where, `seconds, epoch ${Math.max(run.epoch, 1)} of ${run.settings.epochs}`);
+      const pass = isSampled(run.settings) ? "sweep" : "epoch";
+      replace(where, `seconds, ${pass} ${Math.max(run.epoch, 1)} of ${epochsOf(run.settings)}`);
     } else if (session?.trained != null) {
       showResult(session.trained);
     } else if (session !== null) {
@@ -23,7 +25,7 @@ export function mountHero(app: App): void {
       replace(where, "press Train");
     }
   };
-  const showResult = ({ model, trainCount, origin }: Trained) => {
+  const showResult = ({ model, trainCount, sure, origin }: Trained) => {
     if (origin.by === "file") {
       showTime(0);
       replace(what, "Loaded from ", h("b", {}, origin.name), ", trained in");
@@ -33,6 +35,11 @@ export function mountHero(app: App): void {
     const { epochs, elapsedMs } = model.summary;
     showTime(elapsedMs);
     replace(what, "Trained on ", h("b", {}, count(trainCount)), " ratings in");
+    if (sure) {
+      const words = `: ${plural(epochs.length, "sweep")} of a sampler over all of them, averaged`;
+      replace(where, h("b", {}, "seconds, in this tab"), words);
+      return;
+    }
     const perSecond = (trainCount * epochs.length) / elapsedMs / 1000;
     const rate = perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toFixed(1);
     replace(

@@ -2,11 +2,13 @@
 import type { App, Session } from "../app.js";
 import type { Film, Id } from "../data/table.js";
 import { showRating, toStars } from "../scale.js";
+import { outlooks } from "../shares.js";
 import { announce, byId, h, plural, replace } from "../ui/dom.js";
 import { combobox } from "../ui/combobox.js";
 import { emptyRow, filmRow, fullTitle } from "../ui/film-row.js";
 import { meter } from "../ui/meter.js";
 import { predicted, predictionName } from "../ui/predicted.js";
+import { rankControls } from "../ui/rank-controls.js";
 import { starRow } from "../ui/stars.js";
 
 export interface RecommendView {
@@ -22,7 +24,11 @@ export function mountRecommend(app: App): RecommendView {
   let notes = new Map<Id, string>();
   let person: Id | null = null;
   let picked: Film | null = null;
+  let request = 0;
 
+  const ranking = rankControls(byId("recommend-ranking"), () => {
+    if (person !== null) void choose(person);
+  });
   combobox({
     input: search,
     list: byId("person-list"),
@@ -49,6 +55,7 @@ export function mountRecommend(app: App): RecommendView {
 
   async function follow(session: Session | null, before: Session | null): Promise<void> {
     search.disabled = random.disabled = session?.trained == null;
+    ranking.show(session?.trained ?? null);
     if (session === null) return;
     if (session.table !== before?.table) {
       people = await session.dataset.userIds();
@@ -76,12 +83,25 @@ export function mountRecommend(app: App): RecommendView {
 
   async function show(session: Session, id: Id): Promise<void> {
     const { dataset, films, scale, trained } = session;
+    const mine = ++request;
     const [ratings, held, offers] = await Promise.all([
       dataset.ratingsOf(id),
       trained?.test?.ratingsOf(id) ?? [],
-      trained?.model.recommend(id, { n: 10 }) ?? [],
+      trained?.model.recommend(id, { n: 10, ...ranking.options() }) ?? [],
     ]);
-    if (app.session.value !== session || person !== id) return;
+    const items = offers.map(({ item }) => item);
+    const possible =
+      trained?.sure === true
+        ? outlooks(
+            await trained.model.predictDistribution(
+              items.map(() => id),
+              items,
+            ),
+            scale,
+          )
+        : [];
+    // A slider moves faster than answers come back: only the last question is answered.
+    if (app.session.value !== session || mine !== request) return;
     const heldItems = new Set(held.map(({ item }) => item));
     const heldOut = new Map(
       ratings.flatMap(({ item, rating }) => (heldItems.has(item) ? [[item, rating]] : [])),
@@ -115,12 +135,12 @@ export function mountRecommend(app: App): RecommendView {
       predictionName[predicts] + (known > 0 ? `; ${known} of them held out` : "");
     replace(
       byId("recommended"),
-      ...offers.map(({ item, score }) => {
+      ...offers.map(({ item, score }, k) => {
         const film = films.get(item);
         const really = heldOut.get(item);
         return filmRow({
           film,
-          side: predicted(score, predicts, scale),
+          side: predicted(score, predicts, scale, possible[k]),
           pick: pickable(film),
           ...(really === undefined
             ? {}

@@ -1,10 +1,17 @@
 /** Training and held-out error by epoch, drawn as they come in. */
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import type { EpochReport } from "featherfm";
+import { colorOf, livePlot } from "./plot.js";
 import type { Prediction } from "./run.js";
 
 export interface LearningCurve {
-  draw: (reports: readonly EpochReport[], epochs: number, predicts: Prediction) => void;
+  /** `sampled`: the first tenth, in which a chain finds its place, does not stretch the scale. */
+  draw: (
+    reports: readonly EpochReport[],
+    epochs: number,
+    predicts: Prediction,
+    sampled: boolean,
+  ) => void;
 }
 
 interface ErrorOf {
@@ -23,79 +30,64 @@ const errors: Record<Prediction, ErrorOf> = {
   },
 };
 
-/** `probe` finds the colours: canvas cannot read CSS variables, so they are taken from elements that use them. */
-export function learningCurve(
-  place: HTMLElement,
-  probe: (name: "train" | "validation" | "axis" | "grid") => string,
-): LearningCurve {
+/** The colours are those of the elements that explain the lines. */
+export function learningCurve(place: HTMLElement): LearningCurve {
   let reports: readonly EpochReport[] = [];
   let lastEpoch = 1;
+  let leadIn = 0;
   let error = errors.rating;
 
-  const axis = (): uPlot.Axis => ({
-    stroke: () => probe("axis"),
+  const color = (selector: string) => () => colorOf(document.querySelector(selector) ?? place);
+  const axis: uPlot.Axis = {
+    stroke: color(".note"),
     font: "13px system-ui, sans-serif",
-    grid: { stroke: () => probe("grid"), width: 1 },
+    grid: { stroke: color(".chart"), width: 1 },
     ticks: { show: false },
-  });
-  const plot = new uPlot(
+  };
+  const plot = livePlot(
+    place,
     {
-      width: Math.max(place.clientWidth, 200),
-      height: place.clientHeight,
       padding: [8, 12, 0, 0],
-      legend: { show: false },
-      cursor: { show: false },
-      scales: { x: { time: false, range: () => [1, Math.max(lastEpoch, 2)] } },
+      scales: {
+        x: { time: false, range: () => [1, Math.max(lastEpoch, 2)] },
+        y: { range: () => spanOf(reports.slice(leadIn), error) },
+      },
       series: [
         {},
-        { stroke: () => probe("train"), width: 2, dash: [5, 5], points: { show: false } },
-        { stroke: () => probe("validation"), width: 3, points: { show: false } },
+        { stroke: color(".train-key"), width: 2, dash: [5, 5], points: { show: false } },
+        { stroke: color(".validation-key"), width: 3, points: { show: false } },
       ],
       axes: [
-        { ...axis(), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
-        { ...axis(), size: 52, values: (_, ticks) => ticks.map((tick) => tick.toFixed(2)) },
+        { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
+        { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => tick.toFixed(2)) },
       ],
     },
-    [[], [], []],
-    place,
+    () => [
+      reports.map(({ epoch }) => epoch),
+      reports.map((report) => error.training(report)),
+      reports.map((report) => error.heldOut(report) ?? null),
+    ],
   );
 
-  let due = false;
-  // Several epochs can end between two frames: drawing once is enough.
-  const schedule = () => {
-    if (due) return;
-    due = true;
-    requestAnimationFrame(() => {
-      due = false;
-      plot.setData([
-        reports.map(({ epoch }) => epoch),
-        reports.map((report) => error.training(report)),
-        reports.map((report) => error.heldOut(report) ?? null),
-      ]);
-    });
-  };
-
-  new ResizeObserver(() => {
-    plot.setSize({ width: Math.max(place.clientWidth, 200), height: place.clientHeight });
-  }).observe(place);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    plot.redraw();
-  });
-  new MutationObserver(() => {
-    plot.redraw();
-  }).observe(document.documentElement, {
-    attributeFilter: ["data-theme"],
-  });
-
   return {
-    draw(next, epochs, predicts) {
+    draw(next, epochs, predicts, sampled) {
       reports = next;
+      leadIn = sampled ? Math.floor(next.length / 10) : 0;
       error = errors[predicts];
       lastEpoch = epochs;
       place.setAttribute("aria-label", describe(next, error));
-      schedule();
+      plot.redraw();
     },
   };
+}
+
+/** What the errors of these epochs span, with a little room. */
+function spanOf(reports: readonly EpochReport[], { training, heldOut }: ErrorOf): [number, number] {
+  const values = reports.flatMap((report) => [training(report), heldOut(report) ?? []].flat());
+  if (values.length === 0) return [0, 1];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = 0.08 * (high - low) || 0.01;
+  return [Math.max(0, low - room), high + room];
 }
 
 function describe(reports: readonly EpochReport[], { training, heldOut }: ErrorOf): string {

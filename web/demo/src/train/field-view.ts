@@ -6,9 +6,9 @@ import { meter } from "../ui/meter.js";
 import type { Signal } from "../ui/signal.js";
 import { variantsOf, type Ablation, type Variant } from "./ablation.js";
 import { fieldLabels, fieldNames, offeredFields } from "./fields.js";
-import { splitText, type Settings } from "./settings.js";
+import { splitText, type Choice, type Settings } from "./settings.js";
 
-export function mountFields(app: App, chosen: Signal<Settings["model"]>): void {
+export function mountFields(app: App, chosen: Signal<Choice>): void {
   const compare = byId<HTMLButtonElement>("compare-fields");
   const cancel = byId<HTMLButtonElement>("cancel-compare");
   const problem = byId("fields-problem");
@@ -65,7 +65,7 @@ export function mountFields(app: App, chosen: Signal<Settings["model"]>): void {
     (signal as Signal<unknown>).follow(show);
   }
   // Only what the visitor chooses shows or hides this part: training must not move the page.
-  chosen.follow((model) => {
+  chosen.follow(({ model }) => {
     byId("fields-result").hidden = model !== "fm";
   });
 }

@@ -3,37 +3,43 @@ import type { RatingTable } from "../data/table.js";
 import { officialSplits } from "../data/official-splits.js";
 import { byId, h, replace } from "../ui/dom.js";
 import { Signal } from "../ui/signal.js";
+import { trainControls } from "./controls.js";
 import { fieldLabels, offeredFields, type FieldName } from "./fields.js";
 import {
   applies,
   defaultSettings,
+  isSampled,
   splitNames,
   tuningFor,
+  type Choice,
   type Settings,
   type SplitChoice,
 } from "./settings.js";
 
 export interface TrainForm {
-  /** The kind of model that is chosen. */
-  model: Signal<Settings["model"]>;
+  /** The kind of model and of training that is chosen. */
+  choice: Signal<Choice>;
   /** The settings, or null when a field has a value that will not do; the field is then marked, focused and explained. */
   read: () => Settings | null;
   /** Offers the splits and the fields this data set allows. */
   offer: (table: RatingTable) => void;
   /** Sets the form to a kind of model with its defaults. */
-  choose: (model: Settings["model"]) => void;
+  choose: (model: Choice["model"]) => void;
+  /** Sets what is given, and leaves the rest. */
+  write: (settings: Partial<Settings>) => void;
 }
 
 export function trainForm(submit: () => void): TrainForm {
   const form = byId<HTMLFormElement>("train-form");
+  form.querySelector(".preset")?.after(...trainControls());
   const problem = byId("train-problem");
   const fieldChoice = byId("field-choice");
-  const model = new Signal(defaultSettings.model);
+  const choice = new Signal<Choice>(defaultSettings);
 
   const control = (name: string) =>
     form.elements.namedItem(name) as HTMLInputElement | HTMLSelectElement | RadioNodeList;
   const number = (name: string) => (control(name) as HTMLInputElement).valueAsNumber;
-  const choice = <K extends keyof Settings>(name: K) => control(name).value as Settings[K];
+  const chosen = <K extends keyof Settings>(name: K) => control(name).value as Settings[K];
   const fieldBoxes = () => [...fieldChoice.querySelectorAll("input")];
 
   const write = ({ fields, ...others }: Partial<Settings>) => {
@@ -43,22 +49,29 @@ export function trainForm(submit: () => void): TrainForm {
     for (const box of fieldBoxes()) box.checked = fields.includes(box.value as FieldName);
   };
   const current = (): Settings => ({
-    model: choice("model"),
-    optimizer: choice("optimizer"),
-    loss: choice("loss"),
-    solver: choice("solver"),
-    task: choice("task"),
+    model: chosen("model"),
+    optimizer: chosen("optimizer"),
+    loss: chosen("loss"),
+    solver: chosen("solver"),
+    task: chosen("task"),
     fields: fieldBoxes().flatMap((box) => (box.checked ? [box.value as FieldName] : [])),
     factors: number("factors"),
     epochs: number("epochs"),
+    burnIn: number("burnIn"),
+    samples: number("samples"),
     learningRate: number("learningRate"),
     regularization: number("regularization"),
-    split: choice("split"),
+    split: chosen("split"),
     testPercent: number("testPercent"),
     lastCount: number("lastCount"),
     seed: number("seed"),
   });
   const showFields = () => {
+    // Only a sampler tells how probable each star is.
+    const perStar = form.querySelector<HTMLInputElement>("[name=task][value=ordinal]");
+    const offersPerStar = isSampled(current());
+    perStar?.parentElement?.toggleAttribute("hidden", !offersPerStar);
+    if (perStar?.checked === true && !offersPerStar) write({ task: "regression" });
     const settings = current();
     for (const field of form.querySelectorAll<HTMLElement>("[data-field]")) {
       const shown = applies(field.dataset["field"] as keyof Settings, settings);
@@ -69,7 +82,9 @@ export function trainForm(submit: () => void): TrainForm {
       ))
         input.disabled = !shown;
     }
-    if (settings.model !== model.value) model.set(settings.model);
+    const { model, optimizer, loss, solver, task } = settings;
+    const next = { model, optimizer, loss, solver, task };
+    if (JSON.stringify(next) !== JSON.stringify(choice.value)) choice.set(next);
   };
   const clearMarks = () => {
     problem.textContent = "";
@@ -104,7 +119,7 @@ export function trainForm(submit: () => void): TrainForm {
   form.addEventListener("reset", (event) => {
     event.preventDefault();
     clearMarks();
-    write({ ...defaultSettings, model: model.value });
+    write({ ...defaultSettings, model: choice.value.model });
     write(tuningFor(current()));
     showFields();
   });
@@ -114,7 +129,7 @@ export function trainForm(submit: () => void): TrainForm {
   showFields();
 
   return {
-    model,
+    choice,
     read() {
       clearMarks();
       const settings = current();
@@ -147,9 +162,14 @@ export function trainForm(submit: () => void): TrainForm {
       showFields();
     },
     choose(wanted) {
-      if (model.value === wanted) return;
+      if (choice.value.model === wanted) return;
       write({ model: wanted });
       write(tuningFor(current()));
+      showFields();
+    },
+    write(settings) {
+      clearMarks();
+      write(settings);
       showFields();
     },
   };

@@ -25,6 +25,8 @@ export type Scores = Partial<Record<Contestant, Figures>>;
 export interface Trained {
   model: RemoteModel;
   predicts: Prediction;
+  /** Knows how sure it is of each prediction. */
+  sure: boolean;
   /** The fields of a factorization machine; empty for other models. */
   fields: readonly FieldStrength[];
   /** The ratings the model has not seen, as 1 and 0 where it predicts liking; null for a model from a file. */
@@ -94,7 +96,8 @@ export async function inUse(
   rest: Pick<Trained, "test" | "trainCount" | "testCount" | "origin">,
 ): Promise<Trained> {
   const predicts = model.options["task"] === "classification" ? "liking" : "rating";
-  return { model, predicts, fields: await model.fields(), ...rest };
+  const sure = model.options["solver"] === "mcmc";
+  return { model, predicts, sure, fields: await model.fields(), ...rest };
 }
 
 export function fitHalf(

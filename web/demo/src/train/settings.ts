@@ -5,7 +5,7 @@ import type { RatingTable } from "../data/table.js";
 import { fieldNames, isDerived, isIdentity, type FieldName } from "./fields.js";
 
 export type Optimizer = "sgd" | "adagrad" | "adam" | "als";
-export type Solver = "als" | "sgd" | "adagrad" | "adam" | "ftrl" | "sgda";
+export type Solver = "als" | "sgd" | "adagrad" | "adam" | "ftrl" | "sgda" | "mcmc";
 export type SplitChoice = "random" | "user" | "leave-last-out" | "time" | OfficialSplit;
 
 export const splitNames: Readonly<Record<SplitChoice, string>> = {
@@ -23,19 +23,23 @@ export const splitNames: Readonly<Record<SplitChoice, string>> = {
 };
 
 /** What decides which options there are, and their defaults. */
-interface Choice {
+export interface Choice {
   /** Matrix factorization or a factorization machine. */
   model: "mf" | "fm";
   optimizer: Optimizer;
   loss: "squared" | "logistic";
   solver: Solver;
-  /** A rating, or the probability that it is one of four stars or more. */
-  task: "regression" | "classification";
+  /** A rating, the probability that it is one of four stars or more, or (of a sampler) that of every rating. */
+  task: "regression" | "classification" | "ordinal";
 }
 
 interface Tuning {
   factors: number;
   epochs: number;
+  /** Sweeps of a sampler before those that count. */
+  burnIn: number;
+  /** Sweeps that count. */
+  samples: number;
   learningRate: number;
   /** The penalty on factors; the others keep the proportions they have in the package's defaults. */
   regularization: number;
@@ -55,21 +59,30 @@ export interface Settings extends Choice, Tuning {
 type MfPenalties = Record<"user" | "item" | "bias", number>;
 type FmPenalties = Record<"linear" | "factors", number>;
 
+/** Of factorization machines alone: sampled, and therefore able to say how sure they are. */
+export const isSampled = ({ model, solver }: Pick<Choice, "model" | "solver">): boolean =>
+  model === "fm" && solver === "mcmc";
+
 /** Alternating least squares solves for the squared error and takes no steps: it has neither a loss nor a rate. */
-function choose({ model, optimizer, loss, solver, task }: Choice): ModelOptions {
-  if (model === "fm") return { model, solver, task };
-  return optimizer === "als" ? { model, optimizer } : { model, optimizer, loss };
+function choose(choice: Choice): ModelOptions {
+  const { model, optimizer, loss, solver, task } = choice;
+  if (model === "mf")
+    return optimizer === "als" ? { model, optimizer } : { model, optimizer, loss };
+  if (solver === "mcmc") return { model, solver, task };
+  return { model, solver, task: task === "ordinal" ? "regression" : task };
 }
+
+/** Numbers of the form that go to the package under their own names, where the algorithm has them. */
+const tuned = ["factors", "epochs", "burnIn", "samples", "learningRate"] as const;
 
 /** The package's own defaults, which were tuned on MovieLens 100K; what the algorithm does not have is left out. */
 export function tuningFor(choice: Choice): Partial<Tuning> {
-  const { factors, epochs, learningRate, regularization } = withDefaults(choose(choice));
-  const penalties = regularization as Partial<MfPenalties & FmPenalties>;
+  const defaults = withDefaults(choose(choice));
+  const known = tuned.filter((name) => defaults[name] !== undefined);
+  const penalties = defaults["regularization"] as Partial<MfPenalties & FmPenalties> | undefined;
   return {
-    factors: factors as number,
-    epochs: epochs as number,
-    ...(learningRate !== undefined && { learningRate: learningRate as number }),
-    regularization: (penalties.user ?? penalties.factors) as number,
+    ...Object.fromEntries(known.map((name) => [name, defaults[name] as number])),
+    ...(penalties && { regularization: (penalties.user ?? penalties.factors) as number }),
   };
 }
 
@@ -83,7 +96,8 @@ const firstChoice: Choice = {
 
 export const defaultSettings: Settings = {
   ...firstChoice,
-  ...(tuningFor(firstChoice) as Tuning),
+  ...(tuningFor({ ...firstChoice, model: "fm", solver: "mcmc" }) as Tuning),
+  ...tuningFor(firstChoice),
   // As with the package: identities and what the data says, without what is made from the ratings.
   fields: fieldNames.filter((name) => !isDerived(name)),
   split: "random",
@@ -91,6 +105,34 @@ export const defaultSettings: Settings = {
   lastCount: 1,
   seed: 1,
 };
+
+/** Sweeps of the preset, those before the first that counts included. */
+const sweeps = 512;
+/** Of the 100 that there can be: with a half-star scale there are ten. */
+const mostClasses = 20;
+
+/** What predicts best of all that the page can train: everything known goes in, and every star has a probability. */
+export function bestAccuracy(table: RatingTable): Partial<Settings> {
+  const classes = new Set(table.ratings).size;
+  const choice = {
+    model: "fm",
+    solver: "mcmc",
+    task: classes > 1 && classes <= mostClasses ? "ordinal" : "regression",
+  } as const;
+  const burnIn = 20;
+  return {
+    ...choice,
+    ...tuningFor({ ...firstChoice, ...choice }),
+    burnIn,
+    samples: sweeps - burnIn,
+    fields: fieldNames,
+  };
+}
+
+/** Epochs, or a sampler's sweeps, that a training with these settings takes. */
+export function epochsOf(settings: Settings): number {
+  return isSampled(settings) ? settings.burnIn + settings.samples : settings.epochs;
+}
 
 /** Whether a field of the form means something beside the others. */
 export function applies(field: keyof Settings, settings: Settings): boolean {
@@ -103,8 +145,13 @@ export function applies(field: keyof Settings, settings: Settings): boolean {
     case "task":
     case "fields":
       return settings.model === "fm";
+    case "factors":
+    case "epochs":
+    case "burnIn":
+    case "samples":
     case "learningRate":
-      return "learningRate" in tuningFor(settings);
+    case "regularization":
+      return field in tuningFor(settings);
     case "testPercent":
       return settings.split === "random" || settings.split === "user" || settings.split === "time";
     case "lastCount":
@@ -116,28 +163,33 @@ export function applies(field: keyof Settings, settings: Settings): boolean {
 
 export function modelOptions(settings: Settings): ModelOptions {
   const chosen = choose(settings);
-  const { factors, epochs, learningRate, regularization, seed, fields } = settings;
-  const defaults = withDefaults(chosen)["regularization"] as MfPenalties | FmPenalties;
-  const tuned = {
+  const { regularization, seed, fields } = settings;
+  const defaults = withDefaults(chosen);
+  const known = tuned.filter((name) => defaults[name] !== undefined);
+  const options = {
     ...chosen,
-    factors,
-    epochs,
+    ...Object.fromEntries(known.map((name) => [name, settings[name]])),
+    ...penalties(defaults["regularization"], regularization),
     seed,
-    ...(applies("learningRate", settings) && { learningRate }),
   };
-  if (tuned.model !== "fm") {
-    const { user, item, bias } = defaults as MfPenalties;
-    const scaled = inProportion({ user, item, bias }, user, regularization);
-    return { ...tuned, regularization: scaled } as ModelOptions;
-  }
-  const { linear, factors: onFactors } = defaults as FmPenalties;
+  if (settings.model !== "fm") return options as ModelOptions;
   return {
-    ...tuned,
-    regularization: inProportion({ linear, factors: onFactors }, onFactors, regularization),
+    ...options,
     identity: { user: fields.includes("user"), item: fields.includes("item") },
     fields: fields.filter((name) => !isIdentity(name) && !isDerived(name)),
     derived: fields.filter(isDerived),
   } as ModelOptions;
+}
+
+/** The penalties around the one that the form asks for; a sampler has none. */
+function penalties(defaults: unknown, value: number): Partial<Record<"regularization", unknown>> {
+  if (defaults === undefined) return {};
+  if ("user" in (defaults as object)) {
+    const { user, item, bias } = defaults as MfPenalties;
+    return { regularization: inProportion({ user, item, bias }, user, value) };
+  }
+  const { linear, factors } = defaults as FmPenalties;
+  return { regularization: inProportion({ linear, factors }, factors, value) };
 }
 
 /** The penalties with `value` in place of the `leading` one, and the others as many times as large. */

@@ -7,6 +7,7 @@ import { clearToast, toast } from "../ui/toast.js";
 import { learningCurve } from "./chart.js";
 import { mountFields } from "./field-view.js";
 import { trainForm } from "./form.js";
+import { paceOf } from "./pace.js";
 import {
   predictionOf,
   type Contestant,
@@ -15,6 +16,8 @@ import {
   type Scores,
   type Trained,
 } from "./run.js";
+import { bestAccuracy, epochsOf, isSampled, type Settings } from "./settings.js";
+import { mountTraces } from "./trace-view.js";
 
 export interface TrainView {
   /** Trains with what the form says. Never rejects: trouble is shown on the page. */
@@ -28,23 +31,13 @@ const errorNames: Record<Prediction, { short: string; long: string; second: stri
   liking: { short: "Log loss", long: "Error (log loss)", second: "Right" },
 };
 
-const probes = {
-  train: ".train-key",
-  validation: ".validation-key",
-  axis: ".note",
-  grid: ".chart",
-};
-
 export function mountTrain(app: App): TrainView {
   const problem = byId("train-problem");
   const trainButton = byId<HTMLButtonElement>("train-button");
   const heroButton = byId<HTMLButtonElement>("hero-train");
   const cancelButton = byId<HTMLButtonElement>("cancel-button");
-  const place = byId("chart");
-  const curve = learningCurve(
-    place,
-    (name) => getComputedStyle(document.querySelector(probes[name]) ?? place).color,
-  );
+  const bestButton = byId<HTMLButtonElement>("best-accuracy");
+  const curve = learningCurve(byId("chart"));
 
   let runs = 0;
 
@@ -75,9 +68,16 @@ export function mountTrain(app: App): TrainView {
     }
   };
   const form = trainForm(() => void start());
-  mountFields(app, form.model);
+  mountFields(app, form.choice);
+  mountTraces(app, form.choice);
 
   heroButton.addEventListener("click", () => void start());
+  bestButton.addEventListener("click", () => {
+    const table = app.session.value?.table;
+    if (table === undefined) return;
+    form.write(bestAccuracy(table));
+    void start();
+  });
   cancelButton.addEventListener("click", () => {
     app.cancel();
   });
@@ -85,23 +85,34 @@ export function mountTrain(app: App): TrainView {
   const showState = () => {
     const [session, run] = [app.session.value, app.run.value];
     const trained = session?.trained ?? null;
-    const hadFocus = document.activeElement === cancelButton;
-    trainButton.disabled = heroButton.disabled = session === null || run !== null;
+    const focused = document.activeElement;
+    for (const button of [trainButton, heroButton, bestButton])
+      button.disabled = session === null || run !== null;
     cancelButton.disabled = run === null;
     // A button that goes out under the finger must not take the focus with it.
-    if (hadFocus && cancelButton.disabled) trainButton.focus();
+    if (focused === cancelButton && cancelButton.disabled) trainButton.focus();
     byId<HTMLProgressElement>("progress").value = run?.fraction ?? (trained === null ? 0 : 1);
     byId("progress-text").textContent = progressText(session, run);
-    if (run !== null) draw(run.reports, run.settings.epochs, predictionOf(run.settings));
-    else drawSummary(trained);
+    if (run !== null) {
+      const { reports, settings } = run;
+      draw(reports, epochsOf(settings), predictionOf(settings), isSampled(settings));
+    } else drawSummary(trained);
   };
   const drawSummary = (trained: Trained | null) => {
     const epochs = trained?.model.summary.epochs ?? [];
-    draw(epochs, epochs.length, trained?.predicts ?? "rating");
+    draw(epochs, epochs.length, trained?.predicts ?? "rating", trained?.sure === true);
   };
-  const draw = (reports: readonly EpochReport[], epochs: number, predicts: Prediction) => {
+  const draw = (
+    reports: readonly EpochReport[],
+    epochs: number,
+    predicts: Prediction,
+    sampled: boolean,
+  ) => {
     byId("chart-error").textContent = errorNames[predicts].long;
-    curve.draw(reports, epochs, predicts);
+    byId("chart-when").textContent = sampled
+      ? "of the mean of all samples so far"
+      : "after each epoch";
+    curve.draw(reports, epochs, predicts, sampled);
   };
 
   app.run.follow(showState);
@@ -133,8 +144,7 @@ function reason(error: unknown): string {
 }
 
 function progressText(session: Session | null, run: Run | null): string {
-  if (run !== null)
-    return `Epoch ${Math.max(run.epoch, 1)} of ${run.settings.epochs}, ${seconds(run.elapsedMs)} s`;
+  if (run !== null) return underWay(run);
   if (session === null) return "Waiting for data";
   const { trained } = session;
   if (trained === null) return "Ready to train";
@@ -142,8 +152,20 @@ function progressText(session: Session | null, run: Run | null): string {
     return `Model from ${trained.origin.name}: no training here, so no figures`;
   const { epochs, bestEpoch, elapsedMs } = trained.model.summary;
   const best = bestEpoch < epochs.length ? `, the best was epoch ${bestEpoch}` : "";
-  return `${plural(epochs.length, "epoch")} in ${seconds(elapsedMs)} s${best}; ${plural(trained.testCount, "rating")} held out`;
+  return `${plural(epochs.length, trained.sure ? "sweep" : "epoch")} in ${seconds(elapsedMs)} s${best}; ${plural(trained.testCount, "rating")} held out`;
 }
+
+/** "Sweep 212 of 512, 17 s: 12.4 a second, 24 s left". */
+function underWay({ settings, reports, epoch, elapsedMs }: Run): string {
+  const epochs = epochsOf(settings);
+  const where = `${passName(settings)} ${Math.max(epoch, 1)} of ${epochs}, ${seconds(elapsedMs)} s`;
+  const pace = isSampled(settings) ? paceOf(reports, epochs) : null;
+  if (pace === null) return where;
+  const speed = pace.perSecond.toFixed(pace.perSecond < 100 ? 1 : 0);
+  return `${where}: ${speed} a second, ${Math.ceil(pace.left)} s left`;
+}
+
+const passName = (settings: Settings) => (isSampled(settings) ? "Sweep" : "Epoch");
 
 function showFigures(scores: Scores): void {
   for (const row of document.querySelectorAll<HTMLElement>(".figures [data-row]")) {

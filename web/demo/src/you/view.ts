@@ -2,11 +2,13 @@
 import type { App, Session } from "../app.js";
 import type { Film } from "../data/table.js";
 import { fromStars, liked } from "../scale.js";
+import { outlooks } from "../shares.js";
 import { announce, byId, download, h, icon, plural, replace } from "../ui/dom.js";
 import { combobox } from "../ui/combobox.js";
 import { emptyRow, filmRow, fullTitle } from "../ui/film-row.js";
 import { personForm } from "../ui/person-form.js";
 import { predicted } from "../ui/predicted.js";
+import { rankControls } from "../ui/rank-controls.js";
 import { setStars, starControl } from "../ui/stars.js";
 import { toast } from "../ui/toast.js";
 import { contentFromJson, nothingSaid, Profile, saysSomething, type Content } from "./profile.js";
@@ -53,6 +55,9 @@ export async function mountYou(app: App): Promise<YouView> {
     announce("Other films to rate are listed.");
   });
 
+  const ranking = rankControls(byId("you-ranking"), () => {
+    refreshList();
+  });
   const about = personForm(byId<HTMLFieldSetElement>("about-you"), (said) => {
     profile.tell(said);
   });
@@ -143,6 +148,7 @@ export async function mountYou(app: App): Promise<YouView> {
     byId<HTMLButtonElement>("export-ratings").disabled = profile.empty;
     byId<HTMLButtonElement>("delete-ratings").disabled = profile.empty;
     about.show(session, profile.about);
+    ranking.show(session?.trained ?? null);
     if (session === null) return;
     byId("rate-list")
       .querySelectorAll("fieldset")
@@ -150,6 +156,12 @@ export async function mountYou(app: App): Promise<YouView> {
         if (toRate[k] !== undefined) setStars(field, profile.starsOf(toRate[k]));
       });
     showOwn(session);
+    refreshList();
+  }
+
+  function refreshList(): void {
+    const session = app.session.value;
+    if (session === null) return;
     recommend(session).catch((error: unknown) => {
       if (app.session.value === session) problem.textContent = (error as Error).message;
     });
@@ -242,9 +254,15 @@ export async function mountYou(app: App): Promise<YouView> {
       said.length > 0 ? { features } : {},
     );
     const candidates = films.byPopularity.filter((film) => films.wellKnown(film));
-    const offers = await you.recommend({ n: 10, candidates: candidates.map(({ id }) => id) });
+    const offers = await you.recommend({
+      n: 10,
+      candidates: candidates.map(({ id }) => id),
+      ...ranking.options(),
+    });
     const elapsed = performance.now() - began;
-    const reasons = await Promise.all(offers.map(({ item }) => you.explain(item)));
+    const items = offers.map(({ item }) => item);
+    const reasons = await Promise.all(items.map((item) => you.explain(item)));
+    const possible = trained.sure ? outlooks(await you.predictDistribution(items), scale) : [];
     // Stars can be given faster than answers come back: only the last question is answered.
     if (mine !== request || app.session.value !== session) return;
     show(
@@ -256,7 +274,7 @@ export async function mountYou(app: App): Promise<YouView> {
         const named = causes.map((cause) => films.get(cause.item).title).join(" and ");
         return filmRow({
           film: films.get(item),
-          side: predicted(score, trained.predicts, scale),
+          side: predicted(score, trained.predicts, scale, possible[k]),
           more: [named === "" ? "rated high by most" : `because you rated ${named}`],
           moreLines: 2,
         });
