@@ -87,7 +87,7 @@ export function mountTraces(app: App, chosen: Signal<Choice>): void {
         const latest = reports.length === 0 ? undefined : line(reports.at(-1) as EpochReport);
         return latest === undefined ? [] : [latest];
       });
-      const shown = last.map((one) => one.toPrecision(2)).join(" · ");
+      const shown = last.map(short).join(" · ");
       value.textContent = last.length > 0 ? shown : reports.length > 0 ? trace.absent : "–";
       place.setAttribute("aria-label", describe(trace, reports));
       plot.redraw();
@@ -142,9 +142,14 @@ function describe({ label, lines }: Trace, reports: Reports): string {
   const spans = lines.flatMap((line, k) => {
     const [from, to] = [first && line(first), last && line(last)];
     if (from === undefined || to === undefined) return [];
-    return [`${names[k] ?? ""} from ${from.toPrecision(2)} to ${to.toPrecision(2)}`];
+    return [`${names[k] ?? ""} from ${short(from)} to ${short(to)}`];
   });
   if (spans.length === 0) return `${label}: nothing to show`;
   const what = lines.length === 1 ? "" : `Precision of ${label.toLowerCase()}: `;
   return `${what}${spans.join(", ")} over ${plural(reports.length, "sweep")}`;
+}
+
+/** Two digits that mean something: 0.97, 12, 590. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(2)));
 }

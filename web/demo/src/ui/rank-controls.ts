@@ -69,7 +69,7 @@ export function rankControls(place: HTMLElement, changed: () => void): RankContr
     slider.disabled = trained?.sure !== true;
     words.textContent = slider.disabled
       ? "For a model that knows how sure it is: train one with “Best accuracy”."
-      : "Ranks by how good a film may turn out to be, not by what is most likely: bolder, with more misses.";
+      : "Ranks by how good a film may turn out, not by what is most likely: bolder, with more misses.";
     tell();
   };
   show(null);
