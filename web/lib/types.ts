@@ -322,6 +322,11 @@ export interface ContextOptions {
 
 export interface PredictOptions extends ClipOptions, ContextOptions {}
 
+export interface RankOptions {
+  /** Rank among the items the user has not rated in training (and the item itself). @defaultValue false */
+  filterSeen?: boolean;
+}
+
 /** What a sampled model holds possible, for each prediction asked for. */
 export interface Distribution {
   /** The predictions themselves. */
@@ -368,6 +373,11 @@ export interface FoldedUser {
   recommend(options?: RecommendOptions): Recommendation[];
   /** Predicted ratings for these items, in their order. */
   predict(items: IdArray, options?: PredictOptions): Float32Array;
+  /**
+   * Where items stand: the rank of items[k] for users[k] among all items, 0 for the best. Equal scores count against it.
+   * Throws `UnknownIdError`.
+   */
+  predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array;
   /** Predictions with how sure they are, for models trained with the solver "mcmc". */
   predictDistribution(items: IdArray, options?: ContextOptions): Distribution;
   /** Which of the given ratings carried the score of this item. */
@@ -437,7 +447,7 @@ export interface SaveOptions {
 
 /** A trained model. Immutable: `fitPartial` returns a new one. */
 export interface Model {
-  readonly family: "mf" | "svd" | "popularity" | "fm";
+  readonly family: "mf" | "svd" | "popularity" | "fm" | "hybrid";
   readonly userCount: number;
   readonly itemCount: number;
   /** Number of latent factors. */
@@ -471,15 +481,18 @@ export interface Model {
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): FoldedUser;
   /**
-   * Places a new item by its features alone, without retraining; for the family "fm". The model is not changed.
+   * Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not changed.
    * Throws `ArgumentError` for a field the model does not have.
    */
   foldInItem(features: FeatureRecord): FoldedItem;
   /** Predictions for plain rows, for the family "fm". Probabilities for the task "classification". */
   predictRows(rows: Rows, options?: ClipOptions): Float32Array;
-  /** The fields of a factorization machine, in order of their columns; empty for other families. */
+  /** The fields of a factorization machine or hybrid model, in order of their columns; empty for other families. */
   fields(): FieldStrength[];
-  /** The parameters of a factorization machine. Throws `ArgumentError` for other families. */
+  /**
+   * The parameters of a factorization machine or hybrid model: weights (biases) and factors (embeddings) of the columns that
+   * `fields()` names. Throws `ArgumentError` for other families.
+   */
   parameters(): Parameters;
   /**
    * The users' vectors, in the order of `userIds()`: the latent columns, then a 1 that meets the item's bias, so that
