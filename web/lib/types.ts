@@ -373,11 +373,6 @@ export interface FoldedUser {
   recommend(options?: RecommendOptions): Recommendation[];
   /** Predicted ratings for these items, in their order. */
   predict(items: IdArray, options?: PredictOptions): Float32Array;
-  /**
-   * Where items stand: the rank of items[k] for users[k] among all items, 0 for the best. Equal scores count against it.
-   * Throws `UnknownIdError`.
-   */
-  predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array;
   /** Predictions with how sure they are, for models trained with the solver "mcmc". */
   predictDistribution(items: IdArray, options?: ContextOptions): Distribution;
   /** Which of the given ratings carried the score of this item. */
@@ -466,6 +461,11 @@ export interface Model {
   hasItem(item: Id): boolean;
   /** Predicted ratings of the pairs (users[k], items[k]). Throws `UnknownIdError` for an id the model does not know. */
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array;
+  /**
+   * Where items stand: the rank of items[k] for users[k] among all items, 0 for the best. Equal scores count against it.
+   * Throws `UnknownIdError`.
+   */
+  predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array;
   /** Predictions with how sure they are, for models trained with the solver "mcmc". Throws `ArgumentError` for others. */
   predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution;
   /** Best items for a user, highest score first. Throws `UnknownIdError`; for somebody new use `foldInUser`. */
