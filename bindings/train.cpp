@@ -2,7 +2,6 @@
 #include <emscripten/bind.h>
 #include <emscripten/emscripten.h>
 
-#include <limits>
 #include <memory>
 #include <string>
 #include <variant>
@@ -66,7 +65,8 @@ class TrainerHandle {
         *data, seen_, features, hybrid ? read_hybrid_columns(given) : read_derived(given),
         from ? &from->space : nullptr);
     if (hybrid) {
-      trainer_ = make_hybrid_sgd(read_hybrid(given), {std::move(space), data, validation}, from);
+      trainer_ =
+          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, seen_, validation}, from);
       return;
     }
     FmData examples;
@@ -137,20 +137,17 @@ class TrainerHandle {
   }
 
  private:
-  val losses_to_js(const EpochLosses& losses) const {
-    // Hybrid models predict no ratings.
-    const auto error = [&](double value) {
-      return family_ == "hybrid" ? std::numeric_limits<double>::quiet_NaN() : value;
-    };
+  static val losses_to_js(const EpochLosses& losses) {
     val result = val::object();
     set(result, "trainLoss", losses.train.loss);
-    set(result, "trainRmse", error(losses.train.rmse));
+    set(result, "trainRmse", losses.train.rmse);
     set(result, "best", losses.best);
     if (losses.validation) {
       val validation = val::object();
       set(validation, "loss", losses.validation->loss);
-      set(validation, "rmse", error(losses.validation->rmse));
-      set(validation, "mae", error(losses.validation->mae));
+      set(validation, "rmse", losses.validation->rmse);
+      set(validation, "mae", losses.validation->mae);
+      if (losses.validation->auc > 0) set(validation, "auc", losses.validation->auc);
       set(result, "validation", validation);
     }
     return result;

@@ -7,58 +7,25 @@
 // Without other features the identity is the only one, which is matrix factorization. The model is
 // a factorization machine whose pairs are those between a user's and an item's columns.
 //
-// Positives are the interactions whose value the user likes; the others are known dislikes.
+// Positives are the interactions whose value the user likes; the others are known dislikes. What
+// was met, dislikes too, is never drawn as a negative.
 //   logistic  cross-entropy of a sigmoid over likes and dislikes, labels +1 and -1
 //   bpr       log-loss of s_pos - s_neg (Rendle et al. 2009); the negative is the item of an
-//             interaction drawn at random, so that popular ones are met more often
+//             interaction drawn at random, so that popular ones are met more often, until it is
+//             none that the user has met
 //   warp      up to `max_sampled` items are drawn until one scores more than s_pos - 1; the step
-//             is weighted by min(10, log(max(1, floor((items - 1) / draws)))) (Weston, Bengio,
-//             Usunier 2011). A draw of an item the user likes counts, but is never a violator;
-//             without one nothing moves
+//             is weighted by min(10, w log(max(1, floor((items - 1) / draws)))), w the weight of
+//             the interaction (Weston, Bengio, Usunier 2011). A draw of an item the user has met
+//             counts, but is never a violator; without one nothing moves
 //   warp-kos  as warp for the k-th best of n positives of the user drawn with replacement (Weston,
 //             Yee, Weiss 2013)
 #pragma once
 
 #include <memory>
-#include <optional>
 
-#include "data/interactions.h"
-#include "train/fm_options.h"
+#include "train/hybrid_options.h"
 
 namespace featherfm {
-
-enum class StepRule {
-  adagrad,   // Duchi, Hazan, Singer 2011; the sum of squares begins at 1
-  adadelta,  // Zeiler 2012
-};
-
-struct HybridOptions {
-  RankingLoss loss = RankingLoss::warp;
-  StepRule steps = StepRule::adagrad;
-  std::uint32_t factors = 32;   // 1 to 1024
-  std::uint32_t epochs = 20;    // 1 to 100,000
-  float learning_rate = 0.05f;  // of adagrad; above 0 to 1e9
-  float rho = 0.95f;            // of adadelta: memory of its means, 0 to below 1
-  float epsilon = 1e-6f;        // of adadelta, above 0 to 1
-  // L2: every step shrinks all parameters of a side by the rate times this (by the global scale, so
-  // that it costs nothing); 0 to 1.
-  float user_regularization = 0, item_regularization = 0;
-  std::uint32_t max_sampled = 10;      // of warp and warp-kos, 1 to 1,000,000
-  std::uint32_t kth = 5;               // k of warp-kos, 1 to n
-  std::uint32_t positives = 10;        // n of warp-kos, 1 to 1,000
-  std::optional<float> positive_from;  // likes are values from here on; empty: those above 0
-  std::uint32_t patience = 0;          // epochs without improvement before stopping; 0: never
-  std::uint64_t seed = 1;
-
-  // Throws Error naming the option in the package's spelling.
-  void validate() const;
-};
-
-struct HybridData {
-  FeatureSpace space;  // fields of users and items alone
-  std::shared_ptr<const Interactions> train;
-  std::shared_ptr<const Interactions> validation;  // may be null
-};
 
 // Trains a machine with Pairs::between_sides. With the loss logistic its link is logistic over the
 // range 0 to 1, else scores are ordinal and unlimited. Interactions' weights multiply their steps;
