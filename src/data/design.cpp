@@ -20,7 +20,7 @@ void sort(std::vector<T>& values) {
 class SideRows {
  public:
   SideRows(const FeatureSpace& space, Side side, std::span<const FeatureField> features)
-      : set_scale_(space.set_scale), normalized_(space.normalized && side != Side::context) {
+      : set_scale_(space.set_scale) {
     for (const ColumnField& field : space.fields) {
       if (field.side != side) continue;
       if (field.name == (side == Side::user ? user_field : item_field)) identity_ = &field;
@@ -53,23 +53,15 @@ class SideRows {
         if (other < set_->columns) table.add(set_->begin + other, value);
       }
     }
-    if (normalized_) normalize(std::span(table.values).subspan(table.offsets.back()));
     table.end_row();
   }
 
  private:
-  static void normalize(std::span<float> row) {
-    double sum = 0;
-    for (const float value : row) sum += std::abs(double{value});
-    for (float& value : row) value = static_cast<float>(double{value} / (sum > 0 ? sum : 1));
-  }
-
   struct Given {
     const ColumnField* field;
     const FeatureField* feature;
   };
   SetScale set_scale_;
-  bool normalized_;
   const ColumnField *identity_ = nullptr, *set_ = nullptr;
   std::vector<Given> given_;
 };

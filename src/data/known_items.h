@@ -19,8 +19,9 @@ class KnownItems {
     const std::size_t users = seen_.offsets.size() - 1;
     tables_.reserve(users);
     for (std::uint32_t user = 0; user < users; ++user) {
-      const auto begin = seen_.items.begin() + seen_.offsets[user],
-                 end = seen_.items.begin() + seen_.offsets[user + 1];
+      std::uint32_t* const all = seen_.items.data();
+      std::uint32_t *const begin = all + seen_.offsets[user], *const end =
+                                                                  all + seen_.offsets[user + 1];
       if (!std::is_sorted(begin, end)) {  // two trainings after one another
         std::make_heap(begin, end);
         std::sort_heap(begin, end);
@@ -30,7 +31,7 @@ class KnownItems {
       const auto first = static_cast<std::uint32_t>(words_.size());
       tables_.push_back({first, size - 1});
       words_.resize(words_.size() + size / 64);
-      for (auto item = begin; item != end; ++item) {
+      for (const std::uint32_t* item = begin; item != end; ++item) {
         const std::uint32_t bit = *item & (size - 1);
         words_[first + bit / 64] |= std::uint64_t{1} << (bit % 64);
       }

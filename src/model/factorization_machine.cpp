@@ -85,9 +85,10 @@ void RowSums::compute(const FactorizationMachine& model, const SparseRows& table
   for (std::uint32_t r = begin; r < end; ++r) {
     const SparseRows::Row row = table.row(r);
     float* const sum = vectors.row(r);
+    const float scale = model.space.normalized ? row.normalizer() : 1.0f;
     double constant = 0;
     for (std::size_t k = 0; k < row.size(); ++k) {
-      const float x = row.values[k];
+      const float x = scale * row.values[k];
       const float* v = model.factors.row(row.columns[k]);
       simd::axpy(x, v, sum, stride);
       constant += double{x} * double{model.linear[row.columns[k]]};

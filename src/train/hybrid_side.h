@@ -30,7 +30,7 @@ class HybridSide {
         rows_(parameters.rows.storage().data()),
         squares_(parameters.squares.storage().data()),
         steps_(parameters.steps.storage().data()),
-        table_(table) {
+        table_(space.normalized ? table.normalized() : table) {
     for (const ColumnField& field : space.fields) {
       if (field.side != side) continue;
       begin_ = std::min<std::size_t>(begin_, field.begin);
@@ -106,7 +106,7 @@ class HybridSide {
   std::size_t stride_;
   float padding_;  // what the padding of a row adds to the sum of step sizes
   float *rows_, *squares_, *steps_;
-  const SparseRows& table_;
+  SparseRows table_;
   std::size_t begin_ = std::numeric_limits<std::size_t>::max(),
               end_ = 0;  // the columns of the side
   bool single_ = false;  // every row is one column with the value 1

@@ -71,6 +71,12 @@ function coreAccepts(options: object): boolean {
     // What has not even the right shape may fail while it is read.
     if (error instanceof TypeError) return false;
     expect(error).toBeInstanceOf(FeatherError);
+    // A limit that nothing in these data reaches is a good one all the same.
+    if (
+      (error as FeatherError).argument === "positiveFrom" &&
+      (error as FeatherError).code === "EMPTY"
+    )
+      return true;
     expect((error as FeatherError).code).toMatch(/^(INVALID_ARGUMENT|OUT_OF_RANGE|NOT_FINITE)$/);
     return false;
   }

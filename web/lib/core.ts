@@ -211,7 +211,7 @@ export interface CoreStep {
     trainLoss: number;
     trainRmse: number;
     best: boolean;
-    validation?: { loss: number; rmse: number; mae: number };
+    validation?: { loss: number; rmse: number; mae: number; auc?: number };
   } | null;
   /** Of a sampler that finished a sweep: standard deviation of the noise, precisions of the priors. */
   noise?: number;

@@ -234,8 +234,17 @@ export interface EpochReport extends Progress {
   trainLoss: number;
   /** Root mean squared training error in the units of the ratings, measured likewise. */
   trainRmse: number;
-  /** The same on the validation set, where one was given, after the epoch. */
-  validation?: { loss: number; rmse: number; mae: number };
+  /**
+   * The same on the validation set, where one was given, after the epoch. Losses that compare items have no errors of
+   * ratings: `rmse` and `mae` are NaN, and `loss` is 1 - AUC.
+   */
+  validation?: {
+    loss: number;
+    rmse: number;
+    mae: number;
+    /** Of hybrid models: the mean over users of the share of (liked, other) pairs in the right order. */
+    auc?: number;
+  };
   /** True when this epoch has the best validation loss so far (always true without validation). */
   best: boolean;
   /**
