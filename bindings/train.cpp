@@ -9,9 +9,12 @@
 #include "features.h"
 #include "guard.h"
 #include "served_model.h"
+#include "train/biases.h"
 #include "train/fm_als.h"
 #include "train/fm_gibbs.h"
 #include "train/fm_sgd.h"
+#include "train/implicit_als.h"
+#include "train/item_knn.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
@@ -88,6 +91,56 @@ SvdOptions read_svd(const Options& given) {
                                  {"item-mean", Fill::item_mean}});
   }
   return options;
+}
+
+ImplicitAlsOptions read_implicit_als(const Options& given) {
+  ImplicitAlsOptions options;
+  options.factors = given.index("factors");
+  options.epochs = given.index("epochs");
+  if (!(given.raw("alpha").isString() && given.text("alpha") == "balanced")) {
+    options.alpha = given.real("alpha");
+  }
+  options.unobserved_weight = given.real("unobservedWeight");
+  if (!(given.raw("positiveFrom").isString() && given.text("positiveFrom") == "none")) {
+    options.positive_from = given.real("positiveFrom");
+  }
+  options.regularization = given.real("regularization");
+  options.frequency_scaling = given.real("frequencyScaling");
+  options.solver = choice<ImplicitSolver>(given.text("solver"), "solver",
+                                          {{"cg", ImplicitSolver::conjugate_gradient},
+                                           {"cholesky", ImplicitSolver::cholesky},
+                                           {"subspace", ImplicitSolver::subspace}});
+  if (options.solver == ImplicitSolver::conjugate_gradient) {
+    options.steps = given.index("cgSteps");
+  }
+  if (options.solver == ImplicitSolver::subspace) options.block_size = given.index("blockSize");
+  options.patience = given.index("patience");
+  options.seed = given.seed();
+  return options;
+}
+
+ItemKnnOptions read_item_knn(const Options& given) {
+  return {given.index("neighbours"),
+          choice<ItemSimilarity>(given.text("similarity"), "similarity",
+                                 {{"cosine", ItemSimilarity::cosine},
+                                  {"tf-idf", ItemSimilarity::tf_idf},
+                                  {"bm25", ItemSimilarity::bm25}}),
+          given.real("shrink")};
+}
+
+BiasesOptions read_biases(const Options& given) {
+  const Options regularization = given.part("regularization");
+  return {given.index("epochs"), regularization.real("user"), regularization.real("item"),
+          value_range(given), given.index("patience")};
+}
+
+// What each of the user's items counts in a model of neighbours.
+SeenItems worth(const Interactions& data) {
+  SeenItems seen(data);
+  for (std::uint32_t p = 0; p < data.size(); ++p) {
+    seen.values[p] = std::max(data.value_at(p) * data.weight_at(p), 0.0f);
+  }
+  return seen;
 }
 
 FmSolver fm_solver(const std::string& name) {
@@ -192,7 +245,7 @@ std::unique_ptr<FmTrainer> make_fm_trainer(const Options& given, FmData data,
 // A trainer, and what its model will need for serving.
 class TrainerHandle {
  public:
-  // Of matrix factorization.
+  // Of matrix factorization, and of the models that others are compared to.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start)
       : options_text_(options_text), seen_(seen_by(data, start)) {
@@ -202,6 +255,13 @@ class TrainerHandle {
     if (start) from = start->file.mf();
     if (family_ == "svd") {
       mf_ = make_svd(read_svd(given), data);
+    } else if (family_ == "implicit-als") {
+      mf_ = make_implicit_als(read_implicit_als(given), data, validation, std::move(from));
+    } else if (family_ == "biases") {
+      mf_ = make_biases(read_biases(given), data, validation);
+    } else if (family_ == "item-knn") {
+      knn_ = make_item_knn(read_item_knn(given), data);
+      seen_ = worth(*data);
     } else if (given.text("optimizer") == "als") {
       MfOptions als;
       read_common(given, als);
@@ -269,6 +329,8 @@ class TrainerHandle {
       ModelFile file{family_, options_text_, {}, seen_, "", "", encoders_};
       if (mf_) {
         file.model = mf_->model();
+      } else if (knn_) {
+        file.model = knn_->model();
       } else {
         file.model = fm_->model();
       }
@@ -316,11 +378,13 @@ class TrainerHandle {
 
   Trainer& trainer() const {
     if (mf_) return *mf_;
+    if (knn_) return *knn_;
     return *fm_;
   }
 
-  std::unique_ptr<MfTrainer> mf_;  // one of the two
+  std::unique_ptr<MfTrainer> mf_;  // one of these
   std::unique_ptr<FmTrainer> fm_;
+  std::unique_ptr<ModelTrainer<ItemNeighbours>> knn_;
   std::string family_, options_text_, encoders_;
   SeenItems seen_;
 };

@@ -23,11 +23,12 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
       : options_(options),
         data_(std::move(data)),
         model_(first_model(options, *data_, std::move(start))),
-        by_user_(entries_by_user(*data_, options.rule)),
+        rule_(*model_.fold_in.implicit),
+        by_user_(entries_by_user(*data_, rule_)),
         by_item_(transposed(by_user_, data_->items())),
         users_(options.factors),
         items_(options.factors),
-        validation_(std::move(validation), options.rule),
+        validation_(std::move(validation), rule_),
         best_(options.patience) {
     best_.start_from(model_);
   }
@@ -54,12 +55,32 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
     }
     constexpr float most = std::numeric_limits<float>::max();
     model.range = {-most, most};  // scores are near 0 and 1, but not limited to that
+    const std::optional<ImplicitRule> rule_before = model.fold_in.implicit;
     model.fold_in = {};
     model.fold_in.regularization = options.regularization;
     model.fold_in.frequency_scaling = options.frequency_scaling;
     model.fold_in.user_bias = false;
-    model.fold_in.implicit = options.rule;
+    model.fold_in.implicit = make_rule(options, data, rule_before);
     return model;
+  }
+
+  static ImplicitRule make_rule(const ImplicitAlsOptions& options, const Interactions& data,
+                                const std::optional<ImplicitRule>& before) {
+    ImplicitRule rule{1, options.unobserved_weight, options.positive_from};
+    if (options.alpha) {
+      rule.alpha = *options.alpha;
+    } else if (before) {
+      rule.alpha = before->alpha;
+    } else {
+      double sum = 0, count = 0;
+      for (std::uint32_t p = 0; p < data.size(); ++p) {
+        const double strength = rule.strength(data.value_at(p), data.weight_at(p));
+        sum += std::abs(strength);
+        if (strength != 0) ++count;
+      }
+      if (sum > 0) rule.alpha = static_cast<float>(count / sum);
+    }
+    return rule;
   }
 
   Work train() override {
@@ -75,7 +96,7 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
     while (!items_.add_rows(model_.item_factors)) co_yield Pause{};
     for (epoch_ = 1;; ++epoch_) {
       for (const bool of_users : {true, false}) {
-        const Matrix gram = (of_users ? items_ : users_).scaled(options_.rule.unobserved_weight);
+        const Matrix gram = (of_users ? items_ : users_).scaled(rule_.unobserved_weight);
         std::uint32_t next_row = 0;
         for (Work half = half_sweep(of_users, gram, next_row); half.resume(), !half.done();) {
           const double share = next_row / double(of_users ? data_->users() : data_->items());
@@ -121,7 +142,7 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
 
   Work half_sweep(bool of_users, const Matrix& gram, std::uint32_t& next_row) {
     const HalfSweep sweep{of_users ? by_user_ : by_item_,
-                          options_.rule,
+                          rule_,
                           options_.regularization,
                           options_.frequency_scaling,
                           of_users ? model_.item_factors : model_.user_factors,
@@ -140,7 +161,7 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
 
   // sum (w + |s|) (p - score)^2 - w score^2: what observations add to w times all squared scores.
   void add_observed_errors(std::uint32_t user, double& squared, double& confidence) const {
-    const double w = options_.rule.unobserved_weight;
+    const double w = rule_.unobserved_weight;
     for (std::uint32_t e = by_user_.offsets[user]; e < by_user_.offsets[user + 1]; ++e) {
       const double strength = by_user_.strengths[e];
       const double score =
@@ -153,7 +174,7 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
   }
 
   double training_loss(double squared, double confidence) const {
-    const double w = options_.rule.unobserved_weight;
+    const double w = rule_.unobserved_weight;
     squared += w * users_.inner_product(items_);
     confidence += w * double(data_->users()) * double(data_->items());
     return confidence > 0 ? std::max(0.0, squared) / confidence : 0;
@@ -162,6 +183,7 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
   ImplicitAlsOptions options_;
   std::shared_ptr<const Interactions> data_;
   MatrixFactorization model_;
+  ImplicitRule rule_;
   ImplicitEntries by_user_, by_item_;
   GramSum users_, items_;
   ImplicitValidation validation_;
@@ -173,9 +195,9 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
 void ImplicitAlsOptions::validate() const {
   require_range<std::uint32_t>(factors, 1, 1024, "factors");
   require_range<std::uint32_t>(epochs, 1, 100'000, "epochs");
-  require_range(rule.alpha, std::numeric_limits<float>::min(), 1e6f, "alpha");
-  require_range(rule.unobserved_weight, 0.0f, 1e6f, "unobservedWeight");
-  if (rule.positive_from && !std::isfinite(*rule.positive_from)) {
+  if (alpha) require_range(*alpha, std::numeric_limits<float>::min(), 1e6f, "alpha");
+  require_range(unobserved_weight, 0.0f, 1e6f, "unobservedWeight");
+  if (positive_from && !std::isfinite(*positive_from)) {
     fail(ErrorCode::not_finite, "positiveFrom", {"positiveFrom must be finite"});
   }
   require_range(regularization, 0.0f, 1e6f, "regularization");

@@ -17,11 +17,14 @@ enum class ImplicitSolver { cholesky, conjugate_gradient, subspace };
 
 struct ImplicitAlsOptions {
   std::uint32_t factors = 64;  // 1 to 1024
-  std::uint32_t epochs = 15;   // sweeps over users and items, 1 to 100,000
-  // alpha: above 0 to 1e6; unobserved_weight: 0 to 1e6; positive_from: finite.
-  ImplicitRule rule;
-  float regularization = 0.01f;  // lambda; 0 to 1e6
-  float frequency_scaling = 1;   // of implicit_penalty(), 0 to 1
+  std::uint32_t epochs = 10;   // sweeps over users and items, 1 to 100,000
+  // Above 0 to 1e6. Empty: so that the strengths of the training data are 1 in the mean; training
+  // that goes on keeps what it had.
+  std::optional<float> alpha;
+  float unobserved_weight = 0.2f;      // 0 to 1e6
+  std::optional<float> positive_from;  // finite
+  float regularization = 0.04f;        // lambda; 0 to 1e6
+  float frequency_scaling = 0.9f;      // of implicit_penalty(), 0 to 1
   ImplicitSolver solver = ImplicitSolver::conjugate_gradient;
   std::uint32_t steps = 3;        // of the conjugate gradient, for each row; 1 to 1,000
   std::uint32_t block_size = 32;  // of the subspace solver, 1 to 1024; rounded up to a multiple of 4
