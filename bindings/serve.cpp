@@ -141,8 +141,7 @@ class Neighbourhood {
     return scores_;
   }
 
-  // {items, values, weights | null} with what each counts: value times weight, 0 where that is
-  // negative, as in training.
+  // {items, values, weights | null} as items and what each counts.
   struct GivenWorth {
     GivenWorth(const Options& ratings, const ServedModel& model)
         : items(from_js<std::uint32_t>(ratings.raw("items"))),
@@ -151,7 +150,7 @@ class Neighbourhood {
       // The checks of everybody who is new.
       FoldIn(model.towers).fold({items, worth, weights});
       for (std::size_t k = 0; k < worth.size(); ++k) {
-        worth[k] = std::max(worth[k] * (weights.empty() ? 1 : weights[k]), 0.0f);
+        worth[k] = ItemNeighbours::worth(worth[k], weights.empty() ? 1 : weights[k]);
       }
     }
     std::vector<std::uint32_t> items;

@@ -6,6 +6,7 @@
 // served like everybody else.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -21,6 +22,9 @@ class ItemNeighbours {
   // among them. Similarities are above 0.
   ItemNeighbours(std::vector<std::uint32_t> offsets, std::vector<std::uint32_t> neighbours,
                  std::vector<float> similarities);
+
+  // What an interaction counts, as value_uj above: dislikes count nothing.
+  static float worth(float value, float weight) { return std::max(value * weight, 0.0f); }
 
   std::uint32_t items() const { return static_cast<std::uint32_t>(lists_.offsets.size() - 1); }
   std::span<const std::uint32_t> of(std::uint32_t item) const { return lists_.others_of(item); }

@@ -9,7 +9,7 @@
 namespace featherfm {
 namespace {
 
-class ItemKnn final : public ModelTrainer<ItemNeighbours> {
+class ItemKnn final : public ItemKnnTrainer {
  public:
   ItemKnn(const ItemKnnOptions& options, std::shared_ptr<const Interactions> data)
       : options_(options), data_(std::move(data)), weights_(data_->size()) {
@@ -69,11 +69,10 @@ class ItemKnn final : public ModelTrainer<ItemNeighbours> {
     double total = 0;
     std::vector<double> sums(data_->items());
     for (std::uint32_t p = 0; p < data_->size(); ++p) {
-      const float count = data_->value_at(p) * data_->weight_at(p);
-      if (!std::isfinite(count)) {
+      weights_[p] = ItemNeighbours::worth(data_->value_at(p), data_->weight_at(p));
+      if (!std::isfinite(weights_[p])) {
         fail(ErrorCode::out_of_range, "ratings", {"a rating times its weight is too large"});
       }
-      weights_[p] = std::max(count, 0.0f);
       sums[data_->item_at(p)] += double{weights_[p]};
       total += double{weights_[p]};
     }
@@ -137,10 +136,18 @@ void ItemKnnOptions::validate() const {
   require_range(shrink, 0.0f, 1e6f, "shrink");
 }
 
-std::unique_ptr<ModelTrainer<ItemNeighbours>> make_item_knn(
-    const ItemKnnOptions& options, std::shared_ptr<const Interactions> data) {
+std::unique_ptr<ItemKnnTrainer> make_item_knn(const ItemKnnOptions& options,
+                                              std::shared_ptr<const Interactions> data) {
   options.validate();
   return std::make_unique<ItemKnn>(options, std::move(data));
+}
+
+SeenItems what_counts(const Interactions& data) {
+  SeenItems seen(data);
+  for (std::uint32_t p = 0; p < data.size(); ++p) {
+    seen.values[p] = ItemNeighbours::worth(data.value_at(p), data.weight_at(p));
+  }
+  return seen;
 }
 
 }  // namespace featherfm

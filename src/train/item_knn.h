@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "data/interactions.h"
+#include "data/seen_items.h"
 #include "model/item_neighbours.h"
 #include "train/trainer.h"
 
@@ -31,10 +32,14 @@ struct ItemKnnOptions {
   void validate() const;
 };
 
-// What a value counts is value times weight; interactions where that is not above 0 are left out.
+// What an interaction counts is ItemNeighbours::worth(); where that is 0 it is left out.
 // There is one epoch, without losses. Errors: empty `data`; out_of_range `ratings` where a value
 // times its weight is infinite.
-std::unique_ptr<ModelTrainer<ItemNeighbours>> make_item_knn(
-    const ItemKnnOptions& options, std::shared_ptr<const Interactions> data);
+using ItemKnnTrainer = ModelTrainer<ItemNeighbours>;
+std::unique_ptr<ItemKnnTrainer> make_item_knn(const ItemKnnOptions& options,
+                                              std::shared_ptr<const Interactions> data);
+
+// Who met what, with what each counts as the values: what the model knows of its users.
+SeenItems what_counts(const Interactions& data);
 
 }  // namespace featherfm

@@ -62,10 +62,10 @@ export function evaluate<M extends Metric>(
       ? -Infinity
       : checkFinite(given["relevantFrom"], "relevantFrom");
   const needsRatings = names.some((name) => ratingMetrics.includes(name));
-  if (needsRatings && model.family === "popularity") {
+  if (needsRatings && ["popularity", "implicit-als", "item-knn"].includes(model.family)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      'a "popularity" model predicts no ratings; ask for ranking metrics',
+      `a model of the family "${model.family}" predicts no ratings; ask for ranking metrics`,
       "metrics",
     );
   }

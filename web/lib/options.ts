@@ -3,21 +3,38 @@
  * default. The TypeScript types are derived from these tables, the checks run over them, and what goes to C++ is their
  * output. The C++ side refuses the same ranges again; a test holds the two together.
  */
-import { popularity, type PopularityOptions } from "./options/baselines.js";
+import {
+  biases,
+  type BiasesOptions,
+  itemKnn,
+  type ItemKnnOptions,
+  popularity,
+  type PopularityOptions,
+} from "./options/baselines.js";
 import { checkChoice, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
 import { fmClassificationDefaults, type FmOptions, fmTables } from "./options/fm.js";
+import { type ImplicitAlsOptions, implicitTables } from "./options/implicit.js";
 import { mfLogisticDefaults, type MfOptions, mfTables } from "./options/mf.js";
 import type { Option } from "./options/option.js";
 import { svd, type SvdOptions } from "./options/svd.js";
 import type { Dataset, EpochReport, Progress } from "./types.js";
 
-export type { PopularityOptions } from "./options/baselines.js";
+export type { BiasesOptions, ItemKnnOptions, PopularityOptions } from "./options/baselines.js";
 export type * from "./options/fm.js";
+export type * from "./options/implicit.js";
 export type * from "./options/mf.js";
 export type { SvdOptions } from "./options/svd.js";
 
 /** The option tables by what selects them; a test walks over them and holds them to the C++ side. */
-export const optionTables = { ...mfTables, svd, popularity, ...fmTables } as const;
+export const optionTables = {
+  ...mfTables,
+  svd,
+  popularity,
+  ...fmTables,
+  ...implicitTables,
+  "item-knn": itemKnn,
+  biases,
+} as const;
 
 /** Defaults that differ for the loss "logistic" of the model "mf" and the task "classification" of "fm". */
 const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
@@ -25,11 +42,21 @@ const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
   ...fmClassificationDefaults,
 };
 
-export type ModelOptions = MfOptions | SvdOptions | PopularityOptions | FmOptions;
+export type ModelOptions =
+  | MfOptions
+  | SvdOptions
+  | PopularityOptions
+  | FmOptions
+  | ImplicitAlsOptions
+  | ItemKnnOptions
+  | BiasesOptions;
 
 /** What every training run takes besides the options of its model. */
 export interface TrainControls<D = Dataset> {
-  /** Held-out interactions whose error is measured after every epoch; for the models "mf" and "fm", which have epochs. */
+  /**
+   * Held-out interactions on which every epoch is measured, for models that have epochs: by their error, or how well they are
+   * ranked for the model "implicit-als".
+   */
   validation?: D;
   /**
    * Stop after this many epochs without a better validation loss, and return the best epoch's parameters. Needs
@@ -63,10 +90,22 @@ export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readon
   Record<string, unknown>
 >;
 
+/** The families of models, by the name that selects them. */
+export const families = [
+  "mf",
+  "svd",
+  "popularity",
+  "fm",
+  "implicit-als",
+  "item-knn",
+  "biases",
+] as const;
+
 /** What tells the algorithms of a family apart. */
 const selectors = {
   mf: { name: "optimizer", choices: ["sgd", "adagrad", "adam", "als"] },
   fm: { name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
+  "implicit-als": { name: "solver", choices: ["cg", "cholesky", "subspace"] },
 } as const;
 
 /**
@@ -80,8 +119,10 @@ export function withDefaults(options: ModelOptions): ResolvedOptions {
 /** Checks `options` against the table its `model` and `optimizer` select; controls are left to the caller. */
 export function resolveModelOptions(options: unknown): ResolvedOptions {
   const given = checkObject(options, "options");
-  const model = checkChoice(given["model"], "model", ["mf", "svd", "popularity", "fm"]);
-  const selector = model === "mf" || model === "fm" ? selectors[model] : undefined;
+  const model = checkChoice(given["model"], "model", families);
+  const selector = Object.hasOwn(selectors, model)
+    ? selectors[model as keyof typeof selectors]
+    : undefined;
   const selected =
     selector &&
     checkChoice(

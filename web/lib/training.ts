@@ -342,7 +342,8 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
 
 function checkPatience(options: ResolvedOptions, { patience }: { patience: number }): void {
   const sampled = options["solver"] === "mcmc";
-  if (patience === 0 || options.model === "mf" || (options.model === "fm" && !sampled)) return;
+  const inEpochs = ["mf", "fm", "implicit-als", "biases"].includes(options.model) && !sampled;
+  if (patience === 0 || inEpochs) return;
   throw new ArgumentError(
     "INVALID_ARGUMENT",
     sampled
@@ -375,7 +376,7 @@ export function fitPartial(
   data: CoreDataset | CoreRowSet,
   given: unknown,
 ): Training {
-  if (model.family !== "mf" && model.family !== "fm") {
+  if (!["mf", "fm", "implicit-als"].includes(model.family)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `a model of the family "${model.family}" cannot be continued; train it anew`,
@@ -390,7 +391,7 @@ export function fitPartial(
   const start = model.owned.handle;
   if (data instanceof CoreRowSet || (model.family === "fm" && model.users.size === 0)) {
     const rows = checkRowSet(data, "data", core);
-    if (model.family === "mf" || model.users.size > 0) {
+    if (model.family !== "fm" || model.users.size > 0) {
       throw new ArgumentError(
         "INVALID_ARGUMENT",
         "a model of users and items continues with a dataset, not with rows",
@@ -429,12 +430,13 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
     return resolveModelOptions({ ...options, factors: model.options["factors"], burnIn: 0 });
   }
   const als =
+    model.family === "implicit-als" ||
     (options[model.family === "fm" ? "solver" : "optimizer"] ??
       (model.family === "fm" ? "als" : "sgd")) === "als";
   // A model from elsewhere comes without options: how it predicts says which loss goes on.
   if (model.family === "fm") {
     options["task"] = model.logistic ? "classification" : "regression";
-  } else if (options["optimizer"] !== "als") {
+  } else if (model.family === "mf" && options["optimizer"] !== "als") {
     options["loss"] = model.logistic ? "logistic" : "squared";
   }
   if (als && changes["learningRate"] !== undefined) {
