@@ -2,6 +2,7 @@
 export { Engine } from "./engine.js";
 export * from "./errors.js";
 export type {
+  BiasesOptions,
   FitPartialOptions,
   FmAdagradOptions,
   FmAdamOptions,
@@ -11,6 +12,11 @@ export type {
   FmOptions,
   FmSgdaOptions,
   FmSgdOptions,
+  ImplicitAlsOptions,
+  ImplicitCgOptions,
+  ImplicitCholeskyOptions,
+  ImplicitSubspaceOptions,
+  ItemKnnOptions,
   MfAdagradOptions,
   MfAdamOptions,
   MfAlsOptions,
