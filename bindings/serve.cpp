@@ -293,9 +293,9 @@ val recommend(ServedModel& model, const val& users, bool filter_seen, const val&
       if (model.file.neighbours()) {
         require_exact(request);
         Neighbourhood somebody(model);
-        result.call<void>("push", scored_to_js(top_of(somebody.of(user), request.n,
-                                                      request.filter(seen)),
-                                               nullptr));
+        result.call<void>(
+            "push",
+            scored_to_js(top_of(somebody.of(user), request.n, request.filter(seen)), nullptr));
         continue;
       }
       UserRow row = user_row(model.towers, user);
@@ -398,8 +398,8 @@ ScoreParts explain_by_neighbours(const ServedModel& model, const Options& rating
   const Neighbourhood::GivenWorth given(ratings, model);
   ScoreParts parts;
   for (std::size_t k = 0; k < given.items.size(); ++k) {
-    parts.contributions.push_back(
-        given.worth[k] * model.file.neighbours()->similarity(item, given.items[k]));
+    parts.contributions.push_back(given.worth[k] *
+                                  model.file.neighbours()->similarity(item, given.items[k]));
     parts.score += parts.contributions.back();
   }
   return parts;
@@ -456,9 +456,9 @@ val recommend_guest(ServedModel& model, const val& user, const val& seen, const 
     if (model.file.neighbours()) {
       require_exact(request);
       Neighbourhood somebody(model);
-      return scored_to_js(top_of(somebody.of(Options(user).part("ratings")), request.n,
-                                 request.filter(seen_items)),
-                          nullptr);
+      return scored_to_js(
+          top_of(somebody.of(Options(user).part("ratings")), request.n, request.filter(seen_items)),
+          nullptr);
     }
     UserRow guest = guest_row(model, user);
     contexts.add_to(guest, 0);

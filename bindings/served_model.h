@@ -19,9 +19,7 @@ namespace featherfm::bindings {
 class ServedModel {
  public:
   explicit ServedModel(ModelFile content)
-      : file(std::move(content)),
-        towers(file.towers()),
-        ranker(towers) {}
+      : file(std::move(content)), towers(file.towers()), ranker(towers) {}
   ServedModel(const ServedModel&) = delete;
   ServedModel& operator=(const ServedModel&) = delete;
 

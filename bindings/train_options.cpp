@@ -181,7 +181,7 @@ ImplicitAlsOptions read_implicit_als(const Options& given) {
     options.alpha = given.real("alpha");
   }
   options.unobserved_weight = given.real("unobservedWeight");
-  if (!missing(given.raw("positiveFrom"))) {
+  if (!given.raw("positiveFrom").isUndefined()) {
     options.positive_from = given.real("positiveFrom");
   }
   options.regularization = given.real("regularization");

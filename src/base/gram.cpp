@@ -38,10 +38,7 @@ void add_outer_products(const float* rows, std::size_t count, std::size_t stride
 }
 
 GramSum::GramSum(std::size_t width)
-    : width_(width),
-      stride_(padded(width)),
-      piece_(stride_, width),
-      sum_(stride_ * stride_) {}
+    : width_(width), stride_(padded(width)), piece_(stride_, width), sum_(stride_ * stride_) {}
 
 void GramSum::clear() {
   next_row_ = 0;

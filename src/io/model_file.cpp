@@ -103,9 +103,9 @@ void write_mf(TensorWriter& writer, const MatrixFactorization& model) {
   writer.add_floats("global_bias", {&model.global_bias, 1});
   if (!model.fold_in.item_fill.empty()) writer.add_floats("item_fill", model.fold_in.item_fill);
   if (const auto& rule = model.fold_in.implicit) {
-    writer.add_numbers("implicit", {rule->alpha, rule->unobserved_weight,
-                                    rule->positive_from ? 1.0f : 0.0f,
-                                    rule->positive_from.value_or(0)});
+    writer.add_numbers("implicit",
+                       {rule->alpha, rule->unobserved_weight, rule->positive_from ? 1.0f : 0.0f,
+                        rule->positive_from.value_or(0)});
   }
   if (!model.singular_values.empty()) writer.add_floats("singular_values", model.singular_values);
 }

@@ -5,8 +5,8 @@
 //   user_biases [users]  item_biases [items]  global_bias [1]  F32, zeros when missing
 //   item_fill [items]  singular_values [k]                     F32, only of an SVD
 //   implicit [4]       F32, only of "implicit-als", which has no biases: alpha, the unobserved
-//                      weight, whether there is a value that likes start from (0, 1), and that value;
-//                      1, 1, 0, 0 when missing
+//                      weight, whether there is a value that likes start from (0, 1), and that
+//                      value; 1, 1, 0, 0 when missing
 // Family "item-knn":
 //   neighbour_offsets [items + 1]  neighbour_items [n]         U32, needed
 //   neighbour_similarities [n]                                 F32, needed

@@ -1,6 +1,6 @@
 // The parameters of an item-based neighbourhood model (Sarwar, Karypis, Konstan, Riedl 2001;
-// Deshpande, Karypis 2004): for every item the few that are most like it. An item is scored by those
-// of its neighbours that the user met:
+// Deshpande, Karypis 2004): for every item the few that are most like it. An item is scored by
+// those of its neighbours that the user met:
 //   score(u, i) = sum over the neighbours j of i that u met: value_uj s_ij
 // Users have no parameters: their interactions are all there is to know, so that somebody new is
 // served like everybody else.
@@ -18,8 +18,8 @@ namespace featherfm {
 class ItemNeighbours {
  public:
   ItemNeighbours() = default;
-  // Neighbours of item i: the entries [offsets[i], offsets[i + 1]), most similar first, i itself not
-  // among them. Similarities are above 0.
+  // Neighbours of item i: the entries [offsets[i], offsets[i + 1]), most similar first, i itself
+  // not among them. Similarities are above 0.
   ItemNeighbours(std::vector<std::uint32_t> offsets, std::vector<std::uint32_t> neighbours,
                  std::vector<float> similarities);
 

@@ -158,10 +158,9 @@ void FoldIn::gather_implicit(const GivenRatings& given, std::optional<float> reg
     for (std::size_t f = 0; f < q.size(); ++f) right[f] += targets_.back() * q[f];
     if (strength != 0) ++observed;
   }
-  penalties_.assign(width_, implicit_penalty(regularization.value_or(rule.regularization),
-                                             rule.frequency_scaling,
-                                             rule.implicit->unobserved_weight, observed,
-                                             towers_.items.rows()));
+  penalties_.assign(
+      width_, implicit_penalty(regularization.value_or(rule.regularization), rule.frequency_scaling,
+                               rule.implicit->unobserved_weight, observed, towers_.items.rows()));
 }
 
 // The minimum of the penalised cross-entropy, by iteratively reweighted least squares with the

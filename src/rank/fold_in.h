@@ -45,11 +45,10 @@ class FoldIn {
   // likewise for the bias; the model's own lambda unless `regularization` is given (it then holds
   // for vector and bias). For the SVD of a filled matrix, the projection of the filled row (weights
   // are not used). For implicit feedback, the row that training would solve for with these items
-  // (train/implicit_sweeps.h). No ratings: the average user. Errors: size_mismatch, out_of_range (item, weight,
-  // regularization), not_finite, duplicate; out_of_range for a value outside the range of the
-  // logistic link.
-  // `start`: what is known of the user besides the ratings; the penalties hold for the distance
-  // from there. Without it the average user.
+  // (train/implicit_sweeps.h). No ratings: the average user. Errors: size_mismatch, out_of_range
+  // (item, weight, regularization), not_finite, duplicate; out_of_range for a value outside the
+  // range of the logistic link. `start`: what is known of the user besides the ratings; the
+  // penalties hold for the distance from there. Without it the average user.
   FoldedUser fold(const GivenRatings& given, const UserRow& start,
                   std::optional<float> regularization = std::nullopt);
   FoldedUser fold(const GivenRatings& given, std::optional<float> regularization = std::nullopt) {

@@ -25,8 +25,8 @@ class ItemFoldIn {
   FoldIn fold_in_;
 };
 
-// Puts a vector into the model and its towers, for a user known to them or the next one; likewise an
-// item. When memory runs out, both stay as they were.
+// Puts a vector into the model and its towers, for a user known to them or the next one; likewise
+// an item. When memory runs out, both stay as they were.
 void set_user(MatrixFactorization& model, Towers& towers, std::uint32_t user,
               std::span<const float> vector);
 void set_item(MatrixFactorization& model, Towers& towers, std::uint32_t item,

@@ -100,7 +100,7 @@ class RankFinder {
   const Interactions& test_;
   const Interactions* train_;
   float relevant_from_;
-  std::vector<Role> role_;     // of each item for the current user
+  std::vector<Role> role_;         // of each item for the current user
   std::vector<float> all_scores_;  // of the current user
   std::vector<float> scores_;      // of the relevant items, descending
 };
@@ -191,8 +191,7 @@ RankingMetrics ranking_metrics(const Scorer& scorer, const Interactions& test,
 
   RankFinder finder(scorer, test, train, relevant_from);
   std::uint32_t with_pairs = 0;
-  for (std::uint32_t user = 0; user < std::min<std::size_t>(test.users(), scorer.users());
-       ++user) {
+  for (std::uint32_t user = 0; user < std::min<std::size_t>(test.users(), scorer.users()); ++user) {
     const UserRanks ranks = finder.find(user);
     if (ranks.relevant == 0) continue;
     ++result.users;
@@ -200,8 +199,8 @@ RankingMetrics ranking_metrics(const Scorer& scorer, const Interactions& test,
       ++with_pairs;
       result.auc += ranks.pairs_in_order / (double(ranks.others) * double(ranks.ranks.size()));
     }
-    const auto top = top_of(finder.scores(), largest_k,
-                            {finder.items_in_training(user), {}, std::nullopt});
+    const auto top =
+        top_of(finder.scores(), largest_k, {finder.items_in_training(user), {}, std::nullopt});
     for (std::size_t j = 0; j < ks.size(); ++j) {
       add(ranks, ks[j], result.at[j]);
       for (std::size_t r = 0; r < std::min<std::size_t>(top.size(), ks[j]); ++r) {

@@ -43,8 +43,7 @@ std::vector<Scored> ItemRanker::top(UserView user, std::size_t n, const ItemFilt
   return result;
 }
 
-std::vector<Scored> top_of(std::span<const float> scores, std::size_t n,
-                           const ItemFilter& filter) {
+std::vector<Scored> top_of(std::span<const float> scores, std::size_t n, const ItemFilter& filter) {
   std::vector<char> barred(scores.size(), filter.candidates ? 1 : 0);
   const auto mark = [&](std::span<const std::uint32_t> items, char value) {
     for (const std::uint32_t item : items) {

@@ -46,9 +46,9 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
     MatrixFactorization model(data.users(), data.items(), options.factors);
     if (start) {
       if (start->factors() != options.factors) {
-        fail(ErrorCode::invalid_argument, "factors",
-             {"a model with ", start->factors(), " factors cannot continue with ",
-              options.factors});
+        fail(
+            ErrorCode::invalid_argument, "factors",
+            {"a model with ", start->factors(), " factors cannot continue with ", options.factors});
       }
       model = std::move(*start);
       model.grow(data.users(), data.items());
@@ -150,12 +150,14 @@ class ImplicitAls final : public ModelTrainer<MatrixFactorization> {
                           of_users ? model_.user_factors : model_.item_factors,
                           next_row};
     switch (options_.solver) {
-      case ImplicitSolver::cholesky: return cholesky_sweep(sweep);
+      case ImplicitSolver::cholesky:
+        return cholesky_sweep(sweep);
       case ImplicitSolver::subspace: {
         const auto block = static_cast<std::uint32_t>(padded(options_.block_size));
         return subspace_sweep(sweep, block);
       }
-      default: return conjugate_gradient_sweep(sweep, options_.steps);
+      default:
+        return conjugate_gradient_sweep(sweep, options_.steps);
     }
   }
 

@@ -1,6 +1,6 @@
-// Matrix factorization of implicit feedback by alternating least squares (Hu, Koren, Volinsky 2008):
-// every pair counts, those that were met with more confidence. The losses and the ways to solve for
-// a row stand in train/implicit_sweeps.h; what the values mean in model/implicit_rule.h.
+// Matrix factorization of implicit feedback by alternating least squares (Hu, Koren, Volinsky
+// 2008): every pair counts, those that were met with more confidence. The losses and the ways to
+// solve for a row stand in train/implicit_sweeps.h; what the values mean in model/implicit_rule.h.
 #pragma once
 
 #include <memory>
@@ -26,9 +26,10 @@ struct ImplicitAlsOptions {
   float regularization = 0.04f;        // lambda; 0 to 1e6
   float frequency_scaling = 0.9f;      // of implicit_penalty(), 0 to 1
   ImplicitSolver solver = ImplicitSolver::conjugate_gradient;
-  std::uint32_t steps = 3;        // of the conjugate gradient, for each row; 1 to 1,000
-  std::uint32_t block_size = 32;  // of the subspace solver, 1 to 1024; rounded up to a multiple of 4
-  std::uint32_t patience = 0;     // epochs without improvement before stopping; 0: never
+  std::uint32_t steps = 3;  // of the conjugate gradient, for each row; 1 to 1,000
+  std::uint32_t block_size =
+      32;                      // of the subspace solver, 1 to 1024; rounded up to a multiple of 4
+  std::uint32_t patience = 0;  // epochs without improvement before stopping; 0: never
   std::uint64_t seed = 1;
 
   // Throws Error naming the option in the package's spelling.

@@ -89,7 +89,7 @@ struct Piece {
     std::uint32_t e = begin;
     for (; e + 4 <= end; e += 4) {
       const float *const y0 = row(e), *const y1 = row(e + 1), *const y2 = row(e + 2),
-                  *const y3 = row(e + 3);
+                         *const y3 = row(e + 3);
       const f4 products = simd::dot_four(x, y0, y1, y2, y3, stride);
       const f4 factors{factor(e, products[0]), factor(e + 1, products[1]),
                        factor(e + 2, products[2]), factor(e + 3, products[3])};
@@ -109,8 +109,8 @@ void start_residual(const HalfSweep& sweep, float penalty, const float* x, float
   const f4 lambda = splat(penalty);
   for (std::size_t f = 0; f < stride; f += 4) {
     const Matrix& gram = sweep.gram;
-    const f4 product = simd::dot_four(x, gram.row(f), gram.row(f + 1), gram.row(f + 2),
-                                      gram.row(f + 3), stride);
+    const f4 product =
+        simd::dot_four(x, gram.row(f), gram.row(f + 1), gram.row(f + 2), gram.row(f + 3), stride);
     at4(result + f) = -(product + lambda * load4(x + f));
   }
 }

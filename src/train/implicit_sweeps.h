@@ -1,6 +1,6 @@
 // Half a sweep of implicit alternating least squares: the rows of one side, with those of the other
-// held. With Y the held rows, w the unobserved weight, s_j the strengths (model/implicit_rule.h) and
-// lambda the penalty of a row x, its loss is least where
+// held. With Y the held rows, w the unobserved weight, s_j the strengths (model/implicit_rule.h)
+// and lambda the penalty of a row x, its loss is least where
 //   A x = b,   A = w Y'Y + sum_j |s_j| y_j y_j' + lambda I,   b = sum over s_j > 0 of (w + s_j) y_j
 // so that a row costs what its own entries cost, and not one step per row of the other side.
 #pragma once
@@ -36,8 +36,8 @@ struct HalfSweep {
   const ImplicitRule& rule;
   float lambda, frequency_scaling;
   const Matrix& held;
-  const Matrix& gram;  // w Y'Y, as GramSum::scaled() gives it
-  Matrix& rows;        // with as many columns as `held`
+  const Matrix& gram;       // w Y'Y, as GramSum::scaled() gives it
+  Matrix& rows;             // with as many columns as `held`
   std::uint32_t& next_row;  // counts on with the rows that are done
 
   float penalty(std::uint32_t row) const {
@@ -53,8 +53,8 @@ struct HalfSweep {
 Work cholesky_sweep(HalfSweep sweep);
 
 // `steps` conjugate gradient steps from where each row stands (Takacs, Pilaszy, Tikk 2011,
-// Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative Filtering). A is
-// never formed.
+// Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative Filtering). A
+// is never formed.
 Work conjugate_gradient_sweep(HalfSweep sweep, std::uint32_t steps);
 
 // Solves for `block` columns at a time with the others held, one block after the other (iALS++:

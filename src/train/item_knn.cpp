@@ -59,8 +59,7 @@ class ItemKnn final : public ItemKnnTrainer {
       fraction_ = (item + 1.0) / data_->items();
       if (item % 64 == 0) co_yield Pause{};
     }
-    model_ =
-        ItemNeighbours(std::move(offsets_), std::move(neighbours_), std::move(similarities_));
+    model_ = ItemNeighbours(std::move(offsets_), std::move(neighbours_), std::move(similarities_));
     complete_ = true;
   }
 

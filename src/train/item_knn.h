@@ -10,8 +10,8 @@
 
 namespace featherfm {
 
-// How alike two items are, of the vectors of what each user gave them. With N items, of which user u
-// met n_u:
+// How alike two items are, of the vectors of what each user gave them. With N items, of which user
+// u met n_u:
 enum class ItemSimilarity {
   cosine,  // the cosine of the values
   tf_idf,  // the cosine of sqrt(value) idf_u, idf_u = log((N + 1) / (n_u + 1)): who met few items

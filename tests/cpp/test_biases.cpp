@@ -71,7 +71,8 @@ TEST_CASE("biases refuse what they cannot work with") {
   CHECK(error_of([&] { make_biases(options, data, nullptr); }) == "OUT_OF_RANGE epochs");
   options = {};
   options.user_regularization = -1;
-  CHECK(error_of([&] { make_biases(options, data, nullptr); }) == "OUT_OF_RANGE regularization.user");
+  CHECK(error_of([&] { make_biases(options, data, nullptr); }) ==
+        "OUT_OF_RANGE regularization.user");
   const auto empty = shared(Interactions::from_coordinates(1, 1, {}));
   CHECK(error_of([&] { make_biases({}, empty, nullptr); }) == "EMPTY data");
   CHECK(error_of([&] { make_biases({}, data, empty); }) == "EMPTY validation");

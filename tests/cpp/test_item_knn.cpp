@@ -121,7 +121,8 @@ TEST_CASE("a model of neighbours refuses what it cannot work with") {
 }
 
 TEST_CASE("the largest values there can be leave finite neighbours") {
-  const auto model = trained(cosine(10), shared_data(2, 2, {{0, 0, 3e38f}, {0, 1, 3e38f}, {1, 0, 1e-30f}}));
+  const auto model =
+      trained(cosine(10), shared_data(2, 2, {{0, 0, 3e38f}, {0, 1, 3e38f}, {1, 0, 1e-30f}}));
   for (const float similarity : model.similarities()) CHECK(std::isfinite(similarity));
 }
 

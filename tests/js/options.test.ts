@@ -29,7 +29,7 @@ const tables = Object.entries(optionTables)
   .filter(([where]) => where !== "popularity")
   .map(([where, table]) => {
     const [model, algorithm] = where.split("/") as [string, string?];
-    const selector = model === "fm" ? "solver" : "optimizer";
+    const selector = model === "mf" ? "optimizer" : "solver";
     const selectors = { model, ...(algorithm !== undefined && { [selector]: algorithm }) };
     return {
       where,
@@ -147,7 +147,16 @@ const otherValues = [
 // These say which table it is.
 const selecting = ["optimizer", "solver"];
 // These are names, for which numbers are nothing but wrong.
-const words = ["loss", "fill", "task", "timestampUnit", "setScale", "fields", "derived"];
+const words = [
+  "loss",
+  "fill",
+  "task",
+  "timestampUnit",
+  "setScale",
+  "fields",
+  "derived",
+  "similarity",
+];
 // These the package turns into something else for the core: columns, flags, units.
 const facadeAlone = ["timestampUnit", "fields", "derived"];
 

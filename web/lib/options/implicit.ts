@@ -28,7 +28,7 @@ const implicitCommon = {
    */
   positiveFrom: {
     default: undefined,
-    parse: (value, name) => checkFinite(value, name),
+    parse: (value, name) => (value === undefined ? value : checkFinite(value, name)),
   } as Option<number | undefined>,
   /** L2 penalty, 0 to 1e6; see `frequencyScaling`. @defaultValue 0.04 */
   regularization: finite(0.04, { min: 0, max: 1e6 }),
@@ -89,6 +89,4 @@ export type ImplicitSubspaceOptions = {
 
 /** Matrix factorization of implicit feedback, by its solver. */
 export type ImplicitAlsOptions =
-  | ImplicitCgOptions
-  | ImplicitCholeskyOptions
-  | ImplicitSubspaceOptions;
+  ImplicitCgOptions | ImplicitCholeskyOptions | ImplicitSubspaceOptions;

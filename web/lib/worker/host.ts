@@ -159,7 +159,7 @@ export class Host {
         return model.predictRows(this.#object(args[0] as number) as Rows, args[1] as never);
       }
       if ((updateVerbs as readonly string[]).includes(verb)) {
-        (model[verb as (typeof updateVerbs)[number]] as Verb)(...(args as never[]));
+        (model[verb as keyof TrainedModel] as Verb).apply(model, args as never[]);
         return { userCount: model.userCount, itemCount: model.itemCount };
       }
       if (verb.startsWith(guestItemPrefix)) {
