@@ -236,13 +236,18 @@ export interface Progress {
 /** What one finished epoch gave. */
 export interface EpochReport extends Progress {
   /**
-   * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic".
+   * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic". Of "implicit-als":
+   * squared error of the preferences of all pairs, per unit of confidence.
    * For SGD, AdaGrad and Adam measured on the way, each rating before its own update (progressive loss).
    */
   trainLoss: number;
   /** Root mean squared training error in the units of the ratings, measured likewise. */
   trainRmse: number;
-  /** The same on the validation set, where one was given, after the epoch. */
+  /**
+   * The same on the validation set, where one was given, after the epoch. Of "implicit-als": `loss` is 1 - NDCG@10 over the users
+   * with likes there (at most 1,000 of them), training items left out of the ranking; `rmse` and `mae` are those of the likes'
+   * scores against 1.
+   */
   validation?: { loss: number; rmse: number; mae: number };
   /** True when this epoch has the best validation loss so far (always true without validation). */
   best: boolean;
