@@ -231,8 +231,11 @@ ModelFile read_model(Bytes bytes) {
   }
   ModelFile result;
   result.family = reader.text("family", "mf");
-  if (result.family == "fm") {
+  if (result.family == "fm" || result.family == "hybrid") {
     FactorizationMachine model = read_fm(reader);
+    if ((model.pairs == Pairs::between_sides) != (result.family == "hybrid")) {
+      malformed({"its pairs are not those of its family"});
+    }
     read_common(reader, model);
     result.model = std::move(model);
   } else if (result.family == "item-knn") {

@@ -13,6 +13,7 @@ import {
 } from "./options/baselines.js";
 import { checkChoice, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
 import { fmClassificationDefaults, type FmOptions, fmTables } from "./options/fm.js";
+import { checkHybrid, type HybridOptions, hybridTables } from "./options/hybrid.js";
 import { type ImplicitAlsOptions, implicitTables } from "./options/implicit.js";
 import { mfLogisticDefaults, type MfOptions, mfTables } from "./options/mf.js";
 import type { Option } from "./options/option.js";
@@ -21,6 +22,7 @@ import type { Dataset, EpochReport, Progress } from "./types.js";
 
 export type { BiasesOptions, ItemKnnOptions, PopularityOptions } from "./options/baselines.js";
 export type * from "./options/fm.js";
+export type * from "./options/hybrid.js";
 export type * from "./options/implicit.js";
 export type * from "./options/mf.js";
 export type { SvdOptions } from "./options/svd.js";
@@ -31,6 +33,7 @@ export const optionTables = {
   svd,
   popularity,
   ...fmTables,
+  ...hybridTables,
   ...implicitTables,
   "item-knn": itemKnn,
   biases,
@@ -47,6 +50,7 @@ export type ModelOptions =
   | SvdOptions
   | PopularityOptions
   | FmOptions
+  | HybridOptions
   | ImplicitAlsOptions
   | ItemKnnOptions
   | BiasesOptions;
@@ -55,7 +59,7 @@ export type ModelOptions =
 export interface TrainControls<D = Dataset> {
   /**
    * Held-out interactions on which every epoch is measured, for models that have epochs: by their error, or how well they are
-   * ranked for the model "implicit-als".
+   * ranked.
    */
   validation?: D;
   /**
@@ -90,23 +94,32 @@ export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readon
   Record<string, unknown>
 >;
 
-/** The families of models, by the name that selects them. */
-export const families = [
+/** What tells the algorithms of a family apart, by option; its first choice is the default. */
+const selectors: Partial<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  mf: { optimizer: ["sgd", "adagrad", "adam", "als"] },
+  fm: { solver: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
+  "implicit-als": { solver: ["cg", "cholesky", "subspace"] },
+  hybrid: {
+    loss: ["warp", "bpr", "warp-kos", "logistic"],
+    optimizer: ["adagrad", "adadelta"],
+  },
+};
+
+const models = [
   "mf",
   "svd",
   "popularity",
   "fm",
+  "hybrid",
   "implicit-als",
   "item-knn",
   "biases",
 ] as const;
 
-/** What tells the algorithms of a family apart. */
-const selectors = {
-  mf: { name: "optimizer", choices: ["sgd", "adagrad", "adam", "als"] },
-  fm: { name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
-  "implicit-als": { name: "solver", choices: ["cg", "cholesky", "subspace"] },
-} as const;
+/** Rules over several options of a family. */
+const rules: Partial<Record<string, (resolved: Readonly<Record<string, unknown>>) => void>> = {
+  hybrid: checkHybrid,
+};
 
 /**
  * The options with every default filled in, for forms and the like: defaults depend on `model`, `optimizer` and `loss`.
@@ -119,18 +132,12 @@ export function withDefaults(options: ModelOptions): ResolvedOptions {
 /** Checks `options` against the table its `model` and `optimizer` select; controls are left to the caller. */
 export function resolveModelOptions(options: unknown): ResolvedOptions {
   const given = checkObject(options, "options");
-  const model = checkChoice(given["model"], "model", families);
-  const selector = Object.hasOwn(selectors, model)
-    ? selectors[model as keyof typeof selectors]
-    : undefined;
-  const selected =
-    selector &&
-    checkChoice(
-      valueOf(given, selector.name, selector.choices[0]),
-      selector.name,
-      selector.choices as readonly string[],
-    );
-  const where = selected === undefined ? model : `${model}/${selected}`;
+  const model = checkChoice(given["model"], "model", models);
+  const selected: Record<string, string> = {};
+  for (const [name, choices] of Object.entries(selectors[model] ?? {})) {
+    selected[name] = checkChoice(valueOf(given, name, choices[0]), name, choices);
+  }
+  const where = [model, ...Object.values(selected)].join("/");
   const table: Readonly<Record<string, Option<unknown>>> =
     optionTables[where as keyof typeof optionTables];
   checkNoExtraKeys(given, ["model", ...Object.keys(table), ...controlNames], where);
@@ -144,6 +151,7 @@ export function resolveModelOptions(options: unknown): ResolvedOptions {
     resolved[name] =
       given[name] === undefined ? fallback : option.parse(given[name], name, fallback);
   }
-  if (selector !== undefined) resolved[selector.name] = selected;
+  Object.assign(resolved, selected);
+  rules[model]?.(resolved);
   return resolved;
 }

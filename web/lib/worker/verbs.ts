@@ -47,6 +47,7 @@ export const modelVerbs = all<
   "hasUser",
   "hasItem",
   "predict",
+  "predictRank",
   "predictDistribution",
   "recommend",
   "recommendAll",
