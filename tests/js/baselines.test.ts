@@ -67,6 +67,9 @@ describe("item neighbours", () => {
     for (const { item, score } of list) expect(score).toBeCloseTo(expected(item, own), 4);
     expect([...list].sort((a, b) => b.score - a.score)).toEqual(list);
     expect(at(model.predict(["u3"], [at(ids(list), 0)]), 0)).toBe(at(list, 0).score);
+    const places = Array.from(list, (_, k) => k);
+    const users = list.map(() => "u3");
+    expect([...model.predictRank(users, ids(list), { filterSeen: true })]).toEqual(places);
     const only = model.recommend("u3", {
       filterSeen: false,
       candidates: [100, 101],

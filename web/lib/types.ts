@@ -236,7 +236,8 @@ export interface Progress {
 /** What one finished epoch gave. */
 export interface EpochReport extends Progress {
   /**
-   * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic".
+   * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic". Of "implicit-als":
+   * squared error of the preferences of all pairs, per unit of confidence.
    * For SGD, AdaGrad and Adam measured on the way, each rating before its own update (progressive loss).
    */
   trainLoss: number;
@@ -244,7 +245,9 @@ export interface EpochReport extends Progress {
   trainRmse: number;
   /**
    * The same on the validation set, where one was given, after the epoch. Losses that compare items have no errors of
-   * ratings: `rmse` and `mae` are NaN, and `loss` is 1 - AUC.
+   * ratings: `rmse` and `mae` are NaN, and `loss` is 1 - AUC. Of "implicit-als", `loss` is 1 - NDCG@10 over the users with likes
+   * there (at most 1,000 of them), training items left out of the ranking; `rmse` and `mae` are those of the likes' scores
+   * against 1.
    */
   validation?: {
     loss: number;
