@@ -110,7 +110,6 @@ export const families = [
 const selectors: Partial<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   mf: { optimizer: ["sgd", "adagrad", "adam", "als"] },
   fm: { solver: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
-  "implicit-als": { solver: ["cg", "cholesky", "subspace"] },
   hybrid: {
     loss: ["warp", "bpr", "warp-kos", "logistic"],
     optimizer: ["adagrad", "adadelta"],
