@@ -157,6 +157,7 @@ FmGibbsOptions read_fm_gibbs(const Options& given) {
   options.linear = terms.flag("linear");
   options.burn_in = given.index("burnIn");
   options.samples = given.index("samples");
+  options.chains = given.index("chains");
   options.keep = given.index("keep");
   options.initial_scale = given.real("initialScale");
   options.value_range = value_range(given);

@@ -168,8 +168,9 @@ function free(core: Core, trainer: CoreTrainer): void {
 
 /** Number of epochs that are reported: sweeps, of a sampler. */
 function epochsOf(options: ResolvedOptions): number {
-  const { epochs, burnIn, samples } = options as Partial<Record<string, number>>;
-  return epochs ?? (burnIn !== undefined && samples !== undefined ? burnIn + samples : 1);
+  const { epochs, chains, burnIn, samples } = options as Partial<Record<string, number>>;
+  if (epochs !== undefined) return epochs;
+  return burnIn === undefined || samples === undefined ? 1 : (chains ?? 1) * burnIn + samples;
 }
 
 const byField = (penalties: ReturnType<CoreTrainer["learnedPenalties"]>) =>
@@ -433,7 +434,8 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
   }
   // A chain goes on where it stands.
   if (options["solver"] === "mcmc") {
-    return resolveModelOptions({ ...options, factors: model.options["factors"], burnIn: 0 });
+    const { factors } = model.options;
+    return resolveModelOptions({ ...options, factors, burnIn: 0, chains: 1 });
   }
   const als =
     model.family === "implicit-als" ||
