@@ -13,7 +13,7 @@ import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, DivergedError, show } from "./errors.js";
 import type { Encoder, Field } from "./features.js";
 import { IdMap } from "./ids.js";
-import { TrainedModel } from "./model.js";
+import { takesFeatures, TrainedModel } from "./model.js";
 import {
   controlNames,
   type ResolvedOptions,
@@ -168,8 +168,9 @@ function free(core: Core, trainer: CoreTrainer): void {
 
 /** Number of epochs that are reported: sweeps, of a sampler. */
 function epochsOf(options: ResolvedOptions): number {
-  const { epochs, burnIn, samples } = options as Partial<Record<string, number>>;
-  return epochs ?? (burnIn !== undefined && samples !== undefined ? burnIn + samples : 1);
+  const { epochs, chains, burnIn, samples } = options as Partial<Record<string, number>>;
+  if (epochs !== undefined) return epochs;
+  return burnIn === undefined || samples === undefined ? 1 : (chains ?? 1) * burnIn + samples;
 }
 
 const byField = (penalties: ReturnType<CoreTrainer["learnedPenalties"]>) =>
@@ -225,7 +226,9 @@ function withoutIdentity(options: object): object {
 
 /** The encoders of the dataset's fields that the options name. */
 function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] {
-  const encoders = data.knowledge.fields.map(({ encoder }) => encoder);
+  const encoders = data.knowledge.fields
+    .map(({ encoder }) => encoder)
+    .filter(({ side }) => options.model === "fm" || side !== "context");
   const chosen = options["fields"] as "all" | readonly string[];
   if (chosen === "all") return encoders;
   for (const [k, name] of chosen.entries()) {
@@ -233,7 +236,9 @@ function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] 
     const known = encoders.map((encoder) => `"${encoder.name}"`).join(", ");
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `fields[${k}]: the dataset has no field "${name}"; it has ${known || "none"}`,
+      options.model === "fm"
+        ? `fields[${k}]: the dataset has no field "${name}"; it has ${known || "none"}`
+        : `fields[${k}]: the dataset has no field "${name}" of users or items; it has ${known || "none"}`,
       "fields",
     );
   }
@@ -277,14 +282,15 @@ function* onInteractions(
         options,
         controls,
         trainer: (module, given, text) => {
-          const fm = options.model === "fm";
           return module.makeTrainer(
-            fm ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
+            options.model === "fm" ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
             text,
             counted as CoreInteractions,
             countedValidation,
             start,
-            fm ? describe(encoders, data, validation, users, items, timestampUnit) : null,
+            takesFeatures(options.model)
+              ? describe(encoders, data, validation, users, items, timestampUnit)
+              : null,
           );
         },
         users,
@@ -342,7 +348,9 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
 
 function checkPatience(options: ResolvedOptions, { patience }: { patience: number }): void {
   const sampled = options["solver"] === "mcmc";
-  if (patience === 0 || options.model === "mf" || (options.model === "fm" && !sampled)) return;
+  const inEpochs =
+    ["mf", "fm", "hybrid", "implicit-als", "biases"].includes(options.model) && !sampled;
+  if (patience === 0 || inEpochs) return;
   throw new ArgumentError(
     "INVALID_ARGUMENT",
     sampled
@@ -364,7 +372,7 @@ export function train(core: Core, data: CoreDataset | CoreRowSet, given: unknown
   const controls = checkControls(given, core, checkDataset);
   checkPatience(options, controls);
   if (options.model === "popularity") return popularity(core, options, controls.signal, data);
-  const encoders = options.model === "fm" ? chosenEncoders(options, data) : [];
+  const encoders = takesFeatures(options.model) ? chosenEncoders(options, data) : [];
   return onInteractions(core, options, controls, data, data.users, data.items, encoders, null);
 }
 
@@ -375,7 +383,7 @@ export function fitPartial(
   data: CoreDataset | CoreRowSet,
   given: unknown,
 ): Training {
-  if (model.family !== "mf" && model.family !== "fm") {
+  if (!["mf", "fm", "hybrid", "implicit-als"].includes(model.family)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `a model of the family "${model.family}" cannot be continued; train it anew`,
@@ -390,7 +398,7 @@ export function fitPartial(
   const start = model.owned.handle;
   if (data instanceof CoreRowSet || (model.family === "fm" && model.users.size === 0)) {
     const rows = checkRowSet(data, "data", core);
-    if (model.family === "mf" || model.users.size > 0) {
+    if (model.family !== "fm" || model.users.size > 0) {
       throw new ArgumentError(
         "INVALID_ARGUMENT",
         "a model of users and items continues with a dataset, not with rows",
@@ -426,15 +434,22 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
   }
   // A chain goes on where it stands.
   if (options["solver"] === "mcmc") {
-    return resolveModelOptions({ ...options, factors: model.options["factors"], burnIn: 0 });
+    const { factors } = model.options;
+    return resolveModelOptions({ ...options, factors, burnIn: 0, chains: 1 });
   }
   const als =
+    model.family === "implicit-als" ||
     (options[model.family === "fm" ? "solver" : "optimizer"] ??
       (model.family === "fm" ? "als" : "sgd")) === "als";
   // A model from elsewhere comes without options: how it predicts says which loss goes on.
-  if (model.family === "fm") {
+  if (model.family === "hybrid") {
+    if (options["optimizer"] === "adadelta" && changes["learningRate"] !== undefined) {
+      checkFinite(changes["learningRate"], "learningRate");
+      throw new ArgumentError("INVALID_ARGUMENT", "AdaDelta has no learningRate", "learningRate");
+    }
+  } else if (model.family === "fm") {
     options["task"] = model.logistic ? "classification" : "regression";
-  } else if (options["optimizer"] !== "als") {
+  } else if (model.family === "mf" && options["optimizer"] !== "als") {
     options["loss"] = model.logistic ? "logistic" : "squared";
   }
   if (als && changes["learningRate"] !== undefined) {

@@ -50,6 +50,7 @@ import {
   guestVerbs,
   modelVerbs,
   rowsVerbs,
+  updateVerbs,
 } from "./verbs.js";
 
 /** The same properties; every method but `close` returns a promise. */
@@ -77,7 +78,7 @@ export type RemoteFoldedItem = Remote<FoldedItem>;
 export type RemoteModel = Omit<Remote<Model>, "foldInUser" | "foldInItem" | "predictRows"> & {
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): Promise<RemoteFoldedUser>;
-  /** Places a new item by its features alone, without retraining; for the family "fm". The model is not changed. */
+  /** Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not changed. */
   foldInItem(features: FeatureRecord): Promise<RemoteFoldedItem>;
   /** Predictions for plain rows, for the family "fm". */
   predictRows(rows: RemoteRows, options?: ClipOptions): Promise<Float32Array>;
@@ -436,6 +437,12 @@ export class RemoteEngine {
     };
     const predictRows: RemoteModel["predictRows"] = async (rows, options) =>
       this.#objectCall(model, "predictRows", [this.#handleOf(rows, "rows", "rows"), options]);
+    for (const verb of updateVerbs) {
+      const value = async (...args: unknown[]) => {
+        Object.assign(model, await this.#objectCall<object>(model, verb, args));
+      };
+      Object.defineProperty(model, verb, { value });
+    }
     for (const [name, value] of Object.entries({ foldInUser, foldInItem, predictRows })) {
       Object.defineProperty(model, name, { value });
     }
@@ -495,6 +502,8 @@ const argumentSent: Readonly<Record<string, string>> = {
   readLibsvm: "source",
   loadModel: "bytes",
   foldInItem: "features",
+  updateUser: "ratings",
+  updateItem: "ratings",
 };
 
 /** A source that can be sent. */
