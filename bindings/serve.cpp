@@ -58,7 +58,7 @@ class Predictions {
 
   Predicted predict(const SampleUser& user, std::uint32_t item) {
     towers_.scores(user, item, scores_);
-    return average_.predict(scores_);
+    return average_.predict(scores_, towers_.variance(user, item));
   }
   void add(const SampleUser& user, std::uint32_t item) {
     const Predicted predicted = predict(user, item);
@@ -86,7 +86,7 @@ class Predictions {
 void require_posterior(const ServedModel& model) {
   if (model.posterior()) return;
   fail(ErrorCode::invalid_argument, "model",
-       {"only a model trained with the solver \"mcmc\" knows how sure it is"});
+       {"only a model trained with the solver \"mcmc\" or \"vb\" knows how sure it is"});
 }
 
 Predictions predicted_pairs(const ServedModel& model, const Indices& users, const Indices& items,
@@ -277,9 +277,10 @@ struct Given {
 
 // A user of a sampled machine for JavaScript: {vector, bias, parts}.
 val guest_to_js(const ServedModel& model, const SampleUser& user) {
+  const auto offsets = std::span(user.parts).first(model.sample_towers().samples());
   double offset = 0;
-  for (const float part : user.parts) offset += double{part};
-  offset /= static_cast<double>(user.parts.size());
+  for (const float part : offsets) offset += double{part};
+  offset /= static_cast<double>(offsets.size());
   val result = val::object();
   set(result, "vector", to_js(std::span<const float>(user.row).first(model.towers.factors)));
   set(result, "bias", offset - double{model.towers.base_offset});
@@ -412,7 +413,7 @@ val describe_item(const ServedModel& model, const val& features) {
     set(result, "vector", to_js(std::span<const float>(item.row).first(model.towers.factors)));
     set(result, "bias", double{item.offset});
     if (model.posterior()) {
-      set(result, "parts", to_js(sample_sums(machine, row).constants.columns_of(0)));
+      set(result, "parts", to_js(sample_sums(machine, row).parts.columns_of(0)));
     }
     return result;
   });
@@ -428,9 +429,9 @@ class SampleItem {
     const auto vector = from_js<float>(given.raw("vector")),
                parts = from_js<float>(given.raw("parts"));
     require_same_size(vector.size(), model.towers.factors, "vector");
-    require_same_size(parts.size(), model.sample_towers().samples(), "parts");
+    require_same_size(parts.size(), model.sample_towers().parts(), "parts");
     std::ranges::copy(vector, sums_.vectors.row(0));
-    std::ranges::copy(parts, sums_.constants.row(0));
+    std::ranges::copy(parts, sums_.parts.row(0));
   }
 
   void add(std::uint32_t user) {

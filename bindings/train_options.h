@@ -5,6 +5,7 @@
 #include "data/design.h"
 #include "train/fm_gibbs.h"
 #include "train/fm_sgd.h"
+#include "train/fm_vb.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
 
@@ -16,6 +17,7 @@ SvdOptions read_svd(const Options& given);
 FmOptions read_fm(const Options& given);
 FmSgdOptions read_fm_sgd(const Options& given);
 FmGibbsOptions read_fm_gibbs(const Options& given);
+FmVbOptions read_fm_vb(const Options& given);
 // {identity, derived}: which columns are made of the interactions themselves.
 DerivedColumns read_derived(const Options& given);
 

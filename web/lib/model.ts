@@ -117,7 +117,7 @@ export class TrainedModel implements Model {
   readonly probabilities: boolean;
   /** How features become columns; of the family "fm". */
   readonly encoders: readonly Encoder[];
-  /** Number of samples kept by the solver "mcmc"; else 0. */
+  /** Number of samples kept by the solver "mcmc"; 1, the mean, of the solver "vb"; else 0. */
   readonly samples: number;
   /** Unseen categories that were reported. */
   readonly #reported = new Set<string>();
@@ -224,7 +224,7 @@ export class TrainedModel implements Model {
     if (this.samples > 0) return;
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      'only a model trained with the solver "mcmc" knows how sure it is',
+      'only a model trained with the solver "mcmc" or "vb" knows how sure it is',
       argument,
     );
   }
@@ -462,7 +462,7 @@ export class Guest implements FoldedUser {
   readonly vector: Float32Array;
   readonly bias: number;
   readonly unseen: readonly UnseenCategory[];
-  /** @internal Of a sampled model: what the score of each sample has of the user alone. */
+  /** @internal Of a Bayesian model: what the score of each sample, and its variance, have of the user alone. */
   readonly parts: Float32Array | undefined;
   readonly #model: TrainedModel;
   readonly #ratings: CoreRatings;
@@ -525,7 +525,7 @@ export class GuestItem implements FoldedItem {
   readonly vector: Float32Array;
   readonly bias: number;
   readonly unseen: readonly UnseenCategory[];
-  /** @internal Of a sampled model: what the score of each sample has of the item alone. */
+  /** @internal Of a Bayesian model: what the score of each sample, and its variance, have of the item alone. */
   readonly parts: Float32Array | undefined;
   readonly #model: TrainedModel;
 

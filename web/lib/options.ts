@@ -66,7 +66,7 @@ export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readon
 /** What tells the algorithms of a family apart. */
 const selectors = {
   mf: { name: "optimizer", choices: ["sgd", "adagrad", "adam", "als"] },
-  fm: { name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
+  fm: { name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc", "vb"] },
 } as const;
 
 /**

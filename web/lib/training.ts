@@ -384,7 +384,8 @@ export function fitPartial(
   }
   const changes = checkObject(given, "options");
   const sampled = model.options["solver"] === "mcmc";
-  const names = sampled ? ["samples", "keep"] : ["epochs", "learningRate", "seed"];
+  const steps = model.options["solver"] === "vb" ? [] : ["learningRate"];
+  const names = sampled ? ["samples", "keep"] : ["epochs", "seed", ...steps];
   checkNoExtraKeys(changes, [...names, ...controlNames], "fitPartial");
   const options = continuedOptions(model, changes);
   const start = model.owned.handle;
@@ -428,6 +429,7 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
   if (options["solver"] === "mcmc") {
     return resolveModelOptions({ ...options, factors: model.options["factors"], burnIn: 0 });
   }
+  if (options["solver"] === "vb") return resolveModelOptions(options);
   const als =
     (options[model.family === "fm" ? "solver" : "optimizer"] ??
       (model.family === "fm" ? "als" : "sgd")) === "als";

@@ -368,7 +368,7 @@ export interface FoldedUser {
   recommend(options?: RecommendOptions): Recommendation[];
   /** Predicted ratings for these items, in their order. */
   predict(items: IdArray, options?: PredictOptions): Float32Array;
-  /** Predictions with how sure they are, for models trained with the solver "mcmc". */
+  /** Predictions with how sure they are, for models trained with the solver "mcmc" or "vb". */
   predictDistribution(items: IdArray, options?: ContextOptions): Distribution;
   /** Which of the given ratings carried the score of this item. */
   explain(item: Id): Explanation;
@@ -456,7 +456,7 @@ export interface Model {
   hasItem(item: Id): boolean;
   /** Predicted ratings of the pairs (users[k], items[k]). Throws `UnknownIdError` for an id the model does not know. */
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array;
-  /** Predictions with how sure they are, for models trained with the solver "mcmc". Throws `ArgumentError` for others. */
+  /** Predictions with how sure they are, for models trained with the solver "mcmc" or "vb". Throws `ArgumentError` for others. */
   predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution;
   /** Best items for a user, highest score first. Throws `UnknownIdError`; for somebody new use `foldInUser`. */
   recommend(user: Id, options?: RecommendOptions): Recommendation[];
