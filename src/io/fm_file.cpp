@@ -60,13 +60,12 @@ void write_chain(TensorWriter& writer, const Posterior::Chain& chain) {
 
 void write_variational(TensorWriter& writer, const Posterior::Variational& variational) {
   const Variances& variances = variational.variances;
-  const std::array noise{variational.noise_shape, variational.noise_rate};
   writer.add_floats("variance_constant", {&variances.constant, 1});
   writer.add_floats("variance_linear", variances.linear);
   writer.add_matrix("variance_factors", variances.factors);
   writer.add<double>("variational_priors", "F64", {variational.priors.size()},
                      variational.priors);
-  writer.add<double>("variational_noise", "F64", {noise.size()}, noise);
+  writer.add<double>("variational_noise", "F64", {2}, variational.noise);
 }
 
 void write_posterior(TensorWriter& writer, const Posterior& posterior) {
@@ -164,8 +163,7 @@ Posterior::Variational read_variational(const TensorReader& reader,
       !(noise[1] > 0)) {
     malformed({"a variance is negative"});
   }
-  result.noise_shape = noise[0];
-  result.noise_rate = noise[1];
+  result.noise = {noise[0], noise[1]};
   return result;
 }
 

@@ -6,6 +6,7 @@
 //   sum_{j < l} <v_j, v_l> x_j x_l = 1/2 (|sum_j v_j x_j|^2 - sum_j |v_j|^2 x_j^2)
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -66,8 +67,8 @@ struct Posterior {
   // Of variational inference, in place of a chain: the variances, and what training goes on from.
   struct Variational {
     Variances variances;
-    std::vector<double> priors;              // as in Chain
-    double noise_shape = 1, noise_rate = 1;  // of the gamma distribution of the noise's precision
+    std::vector<double> priors;         // as in Chain
+    std::array<double, 2> noise{1, 1};  // shape and rate of its precision's gamma distribution
   };
   std::optional<Variational> variational;
 

@@ -168,7 +168,7 @@ class FmGibbs final : public FmTrainer {
       if (options_.task != Task::regression) sample.constant = 0;
       return sample;
     }
-    if (!start->posterior) {
+    if (!start->posterior || start->posterior->variational) {
       fail(ErrorCode::invalid_argument, "model",
            {"only a model that was sampled can be continued by sampling"});
     }

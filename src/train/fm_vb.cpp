@@ -181,8 +181,7 @@ class FmVb final : public FmTrainer {
     if (start) {
       variances_ = belief_->variances;
       ascent_.priors.restore(start->posterior->variational->priors);
-      noise_shape_ = start->posterior->variational->noise_shape;
-      noise_rate_ = start->posterior->variational->noise_rate;
+      noise_ = new_noise_ = start->posterior->variational->noise;
       const auto cuts = start->posterior->cutpoints.columns_of(0);
       if (latent_.ordinal()) latent_.cutpoints().restore({cuts.begin(), cuts.end()});
     } else {
@@ -190,7 +189,7 @@ class FmVb final : public FmTrainer {
       variances_.factors = Matrix(means_.columns(), options.factors);
       scale_features();
     }
-    if (options.task == Task::regression) ascent_.alpha = noise_shape_ / noise_rate_;
+    if (options.task == Task::regression) ascent_.alpha = noise_[0] / noise_[1];
     set_initial_variances();
     best_.start_from(assembled());
   }
@@ -370,10 +369,9 @@ class FmVb final : public FmTrainer {
       squares += double{weight} * double{error} * double{error};
       weights += weight;
     }
-    new_shape_ = noise_shape_ + 0.5 * counted_;
-    new_rate_ = noise_rate_ + 0.5 * (squares + score_variance);
-    ascent_.alpha = new_shape_ / new_rate_;
-    bound -= new_shape_ * portable_log(new_rate_);
+    new_noise_ = {noise_[0] + 0.5 * counted_, noise_[1] + 0.5 * (squares + score_variance)};
+    ascent_.alpha = new_noise_[0] / new_noise_[1];
+    bound -= new_noise_[0] * portable_log(new_noise_[1]);
     return {0, std::sqrt(squares / (weights > 0 ? weights : 1)), 0};
   }
 
@@ -409,7 +407,7 @@ class FmVb final : public FmTrainer {
   FactorizationMachine assembled() const {
     FactorizationMachine model = means_;
     Posterior posterior;
-    Posterior::Variational variational{variances_, ascent_.priors.state(), new_shape_, new_rate_};
+    Posterior::Variational variational{variances_, ascent_.priors.state(), new_noise_};
     set_unseen(model, variational.variances);
     posterior.task = options_.task;
     posterior.classes = latent_.classes();
@@ -437,9 +435,9 @@ class FmVb final : public FmTrainer {
   Ascent ascent_;
   LatentTargets latent_;
   BestEpoch<FactorizationMachine> best_;
-  double counted_ = 0;                         // examples with a weight
-  double noise_shape_ = 0.5, noise_rate_ = 0.5;  // of alpha, before the examples
-  double new_shape_ = 0.5, new_rate_ = 0.5;      // and with them
+  double counted_ = 0;  // examples with a weight
+  // Shape and rate of alpha, before the examples and with them.
+  std::array<double, 2> noise_{0.5, 0.5}, new_noise_{0.5, 0.5};
 };
 
 }  // namespace
