@@ -9,6 +9,7 @@
 #include "base/portable_math.h"
 #include "features.h"
 #include "guard.h"
+#include "model/compressed.h"
 #include "rank/metrics.h"
 #include "rank/optimistic.h"
 #include "rank/sample_fold_in.h"
@@ -680,6 +681,15 @@ val singular_values(const ServedModel& model) {
   });
 }
 
+// The model with fewer factors; users, items and who has seen what stay.
+ModelHandle compress(const ServedModel& model, std::uint32_t factors) {
+  return guarded([&] {
+    return std::make_shared<ServedModel>(
+        ModelFile{"mf", "{}", compressed(model.towers, model.posterior(), factors),
+                  model.file.seen, model.file.user_ids, model.file.item_ids});
+  });
+}
+
 val save(const ServedModel& model, bool seen, const std::string& user_ids,
          const std::string& item_ids) {
   return guarded([&] {
@@ -753,6 +763,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("evaluateRanking(test, train, ks, relevantFrom)", &evaluate_ranking)
       .function("vectors(side)", &vectors)
       .function("singularValues()", &singular_values)
+      .function("compress(factors)", &compress)
       .function("save(seen, userIds, itemIds)", &save);
   function("loadModel(bytes)", &load_model);
   function("memoryBytes()", +[] { return static_cast<double>(emscripten_get_heap_size()); });

@@ -26,6 +26,7 @@ import {
 import { checkRowSet } from "./rows.js";
 import type {
   ClipOptions,
+  CompressOptions,
   ContextOptions,
   Distribution,
   Explanation,
@@ -437,6 +438,14 @@ export class TrainedModel implements Model {
     return this.owned.run((model) =>
       model.save(seen, JSON.stringify(this.users.ids), JSON.stringify(this.items.ids)),
     );
+  }
+
+  compress(options: CompressOptions): TrainedModel {
+    const given = checkGiven(options, "options");
+    checkNoExtraKeys(given, ["factors"], "compress");
+    const factors = checkInteger(given["factors"], "factors", { min: 1, max: 1024 });
+    const handle = this.owned.run((model) => model.compress(factors));
+    return new TrainedModel(this.owned.core, handle, this.users, this.items);
   }
 
   close(): void {

@@ -255,6 +255,8 @@ export interface TrainingSummary {
   bestEpoch: number;
   /** True when `patience` ended the run before its last epoch. */
   stoppedEarly: boolean;
+  /** True when the signal ended the run and `onAbort: "keep"` kept what there was. */
+  aborted?: boolean;
   /** The penalties that the solver "sgda" arrived at, by field (of the factors: their mean over the factors). */
   learnedRegularization?: Readonly<Record<string, { linear: number; factors: number }>>;
   /** Milliseconds of training, everything included. */
@@ -427,6 +429,11 @@ export interface UserVectors extends Vectors {
   offsets: Float32Array<ArrayBuffer>;
 }
 
+export interface CompressOptions {
+  /** Number of factors to keep, 1 to 1024; more than the model has are as many as it has. */
+  factors: number;
+}
+
 export interface SaveOptions {
   /**
    * Keep the list of who rated what (without the ratings) in the file, so that a loaded model can still filter what a
@@ -492,6 +499,13 @@ export interface Model {
   singularValues(): Float32Array;
   /** The model as a safetensors file that any safetensors reader opens. */
   save(options?: SaveOptions): Uint8Array<ArrayBuffer>;
+  /**
+   * A new model of the family "mf" that scores like this one as nearly as `factors` factors can: biases exact, the rest by a truncated
+   * SVD, whose `singularValues()` it has. Users, items and who has seen what stay; contexts, features and how sure a Bayesian
+   * model is do not. A machine of 50 samples becomes a file and a scan of a fraction of the size. Throws `ArgumentError` for
+   * models without factors, and for Bayesian ones of classes.
+   */
+  compress(options: CompressOptions): Model;
   /** Frees the WebAssembly memory. Any later call throws `ClosedError`. Safe to call twice. */
   close(): void;
   /** As `close`, for `using`. */

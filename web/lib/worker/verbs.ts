@@ -37,7 +37,7 @@ export const rowsVerbs = all<Exclude<MethodsOf<Rows>, "close">>()(["content", "t
 
 /** Without those that take or give objects of the worker. */
 export const modelVerbs = all<
-  Exclude<MethodsOf<Model>, "close" | "foldInUser" | "foldInItem" | "predictRows">
+  Exclude<MethodsOf<Model>, "close" | "foldInUser" | "foldInItem" | "predictRows" | "compress">
 >()([
   "userIds",
   "itemIds",
