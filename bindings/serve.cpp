@@ -12,6 +12,7 @@
 #include "model/compressed.h"
 #include "rank/metrics.h"
 #include "rank/optimistic.h"
+#include "rank/ranks.h"
 #include "rank/sample_fold_in.h"
 #include "served_model.h"
 #include "train/fm_options.h"
@@ -561,6 +562,15 @@ val evaluate_ratings(const ServedModel& model, const Interactions& test, const v
 
 const FactorizationMachine& machine_of(const ServedModel& model) {
   if (!model.file.is_fm()) {
+    fail(ErrorCode::invalid_argument, "model",
+         {"only models of the families \"fm\" and \"hybrid\" have features"});
+  }
+  return model.file.fm();
+}
+
+// Rows do not say which of their columns are the user's.
+const FactorizationMachine& row_machine_of(const ServedModel& model) {
+  if (!model.file.is_fm() || model.file.fm().pairs != Pairs::all) {
     fail(ErrorCode::invalid_argument, "model", {"only a model of the family \"fm\" takes rows"});
   }
   return model.file.fm();
@@ -568,7 +578,7 @@ const FactorizationMachine& machine_of(const ServedModel& model) {
 
 val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
   return guarded([&] {
-    const FactorizationMachine& machine = machine_of(model);
+    const FactorizationMachine& machine = row_machine_of(model);
     const Design design = make_design(rows, machine.space.columns());
     if (machine.posterior) {
       std::vector<float> means;
@@ -583,9 +593,35 @@ val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
 
 val evaluate_rows(const ServedModel& model, const RowSet& rows) {
   return guarded([&] {
-    const FactorizationMachine& machine = machine_of(model);
+    const FactorizationMachine& machine = row_machine_of(model);
     return rating_errors_to_js(
         errors_on(machine, make_design(rows, machine.space.columns()), "targets"));
+  });
+}
+
+// The ranks of the pairs (users[k], items[k]), from 0; `filterSeen`: among what the user has not
+// met.
+val ranks(const ServedModel& model, const val& users, const val& items, bool filter_seen) {
+  return guarded([&] {
+    const auto user_list = from_js<std::uint32_t>(users), item_list = from_js<std::uint32_t>(items);
+    require_same_size(item_list.size(), user_list.size(), "items");
+    const std::size_t count = model.towers.items.rows();
+    std::vector<float> scores(count);
+    std::vector<char> marks(count);
+    Indices result;
+    for (std::size_t k = 0; k < user_list.size(); ++k) {
+      require_row(user_list[k], model.towers.users, "users");
+      require_row(item_list[k], model.towers.items, "items");
+      if (k == 0 || user_list[k] != user_list[k - 1]) {
+        for (std::uint32_t item = 0; item < count; ++item) {
+          scores[item] = model.towers.score(user_list[k], item);
+        }
+      }
+      const auto seen =
+          filter_seen ? model.file.seen.of(user_list[k]) : std::span<const std::uint32_t>{};
+      result.push_back(rank_of(scores, item_list[k], seen, marks));
+    }
+    return to_js(result);
   });
 }
 
@@ -757,6 +793,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("predictForItem(item, users, clip)", &predict_for_item)
       .function("predictRows(rows, clip)", &predict_rows)
       .function("evaluateRows(rows)", &evaluate_rows)
+      .function("ranks(users, items, filterSeen)", &ranks)
       .function("parameters()", &parameters)
       .function("fields()", &fields)
       .function("evaluateRatings(test, features, unitsPerDay)", &evaluate_ratings)

@@ -50,19 +50,28 @@ class TrainerHandle {
     }
   }
 
-  // Of a factorization machine over users and items; `description` is {features,
-  // validationFeatures | null, validationUnitsPerDay, encoders}.
+  // Of a machine over users and items; `description` is {features, validationFeatures | null,
+  // validationUnitsPerDay, encoders}.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start, const Options& description)
-      : family_("fm"),
-        options_text_(options_text),
+      : options_text_(options_text),
         encoders_(description.text("encoders")),
         seen_(seen_by(data, start)) {
     const Options given(options);
+    family_ = given.text("model");
+    const bool hybrid = family_ == "hybrid";
     const auto features = features_from_js(description.raw("features"));
+    const FactorizationMachine* const from = start ? &start->file.fm() : nullptr;
+    FeatureSpace space = make_feature_space(
+        *data, seen_, features, hybrid ? read_hybrid_columns(given) : read_derived(given),
+        from ? &from->space : nullptr);
+    if (hybrid) {
+      trainer_ =
+          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, seen_, validation}, from);
+      return;
+    }
     FmData examples;
-    examples.space = make_feature_space(*data, seen_, features, read_derived(given),
-                                        start ? &start->file.fm().space : nullptr);
+    examples.space = std::move(space);
     examples.train = std::make_shared<Design>(make_design(examples.space, *data, features));
     if (validation) {
       examples.validation = std::make_shared<Design>(make_design(
@@ -139,6 +148,7 @@ class TrainerHandle {
       set(validation, "loss", losses.validation->loss);
       set(validation, "rmse", losses.validation->rmse);
       set(validation, "mae", losses.validation->mae);
+      if (losses.validation->auc > 0) set(validation, "auc", losses.validation->auc);
       set(result, "validation", validation);
     }
     return result;
@@ -163,8 +173,8 @@ class TrainerHandle {
   SeenItems seen_;
 };
 
-// `validation`, `start` and `description` (of the features; not null for the model "fm") may be
-// null; `optionsText` is kept with the model.
+// `validation`, `start` and `description` (of the features; not null for the models "fm" and
+// "hybrid") may be null; `optionsText` is kept with the model.
 std::shared_ptr<TrainerHandle> make_trainer(const val& options, const std::string& options_text,
                                             const DataHandle& data, const DataHandle& validation,
                                             const ModelHandle& start, const val& description) {

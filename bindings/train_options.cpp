@@ -173,6 +173,49 @@ FmVbOptions read_fm_vb(const Options& given) {
   return options;
 }
 
+HybridOptions read_hybrid(const Options& given) {
+  const Options regularization = given.part("regularization");
+  HybridOptions options;
+  options.loss = choice<RankingLoss>(given.text("loss"), "loss",
+                                     {{"logistic", RankingLoss::logistic},
+                                      {"bpr", RankingLoss::bpr},
+                                      {"warp", RankingLoss::warp},
+                                      {"warp-kos", RankingLoss::warp_kos}});
+  options.steps =
+      choice<StepRule>(given.text("optimizer"), "optimizer",
+                       {{"adagrad", StepRule::adagrad}, {"adadelta", StepRule::adadelta}});
+  options.factors = given.index("factors");
+  options.epochs = given.index("epochs");
+  if (options.steps == StepRule::adagrad) {
+    options.learning_rate = given.real("learningRate");
+  } else {
+    options.rho = given.real("rho");
+    options.epsilon = given.real("epsilon");
+  }
+  options.user_regularization = regularization.real("user");
+  options.item_regularization = regularization.real("item");
+  if (options.loss == RankingLoss::warp || options.loss == RankingLoss::warp_kos) {
+    options.max_sampled = given.index("maxSampled");
+  }
+  if (options.loss == RankingLoss::warp_kos) {
+    options.kth = given.index("k");
+    options.positives = given.index("n");
+  }
+  if (!missing(given.raw("positiveFrom"))) options.positive_from = given.real("positiveFrom");
+  options.patience = given.index("patience");
+  options.seed = given.seed();
+  return options;
+}
+
+DerivedColumns read_hybrid_columns(const Options& given) {
+  const Options identity = given.part("identity");
+  DerivedColumns columns;
+  columns.user = identity.flag("user");
+  columns.item = identity.flag("item");
+  columns.normalized = given.flag("normalize");
+  return columns;
+}
+
 DerivedColumns read_derived(const Options& given) {
   const Options identity = given.part("identity"), derived = given.part("derived");
   DerivedColumns columns;

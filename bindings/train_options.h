@@ -6,6 +6,7 @@
 #include "train/fm_gibbs.h"
 #include "train/fm_sgd.h"
 #include "train/fm_vb.h"
+#include "train/hybrid_sgd.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
 
@@ -18,6 +19,9 @@ FmOptions read_fm(const Options& given);
 FmSgdOptions read_fm_sgd(const Options& given);
 FmGibbsOptions read_fm_gibbs(const Options& given);
 FmVbOptions read_fm_vb(const Options& given);
+HybridOptions read_hybrid(const Options& given);
+// {identity, normalize}: the columns of a hybrid model besides its features'.
+DerivedColumns read_hybrid_columns(const Options& given);
 // {identity, derived}: which columns are made of the interactions themselves.
 DerivedColumns read_derived(const Options& given);
 

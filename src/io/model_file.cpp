@@ -153,8 +153,11 @@ ModelFile read_model(Bytes bytes) {
   }
   ModelFile result;
   result.family = reader.text("family", "mf");
-  if (result.family == "fm") {
+  if (result.family == "fm" || result.family == "hybrid") {
     result.model = read_fm(reader);
+    if ((result.fm().pairs == Pairs::between_sides) != (result.family == "hybrid")) {
+      malformed({"its pairs are not those of its family"});
+    }
   } else if (result.family == "mf" || result.family == "svd" || result.family == "popularity") {
     result.model = read_mf(reader, result.family);
   } else {

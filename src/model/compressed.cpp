@@ -134,6 +134,8 @@ MatrixFactorization compressed(const Towers& towers, const Posterior* posterior,
   model.link = towers.link;
   model.range = towers.range;
   model.fold_in = towers.fold_in;
+  model.fold_in.own_parameters = true;
+  if (towers.fold_in.ranking) model.fold_in = {0.1f, 0.1f, 1, true, true, {}, {}, {}};
   if (posterior) {
     float penalty = 0;
     for (const float one : posterior->penalties) penalty += one;

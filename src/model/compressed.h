@@ -18,6 +18,9 @@ namespace featherfm {
 // those left out. Users get U sqrt(S), items V sqrt(S). Somebody the model does not know counts as
 // the mean of its users. Models of a filled matrix keep no biases and are not centered.
 //
+// New users are placed by least squares under the penalties of the model's own users, those of
+// models trained to rank under small ones.
+//
 // `posterior`: of a Bayesian machine, or null; says what a new user is penalised by. The result
 // predicts the mean score, clipped to the range. Errors: out_of_range (factors not 1 to 1024),
 // invalid_argument "model" (no factors, no users and items, or a Bayesian machine of classes, which

@@ -7,8 +7,35 @@
 
 #include "base/error.h"
 #include "base/portable_math.h"
+#include "rank/ranking_fold_in.h"
 
 namespace featherfm {
+
+void require_ratings(const GivenRatings& given, std::size_t items,
+                     std::optional<float> regularization) {
+  require_same_size(given.values.size(), given.items.size(), "ratings");
+  if (!given.weights.empty()) {
+    require_same_size(given.weights.size(), given.items.size(), "weights");
+  }
+  if (regularization) require_range(*regularization, 0.0f, 1e6f, "regularization");
+  std::vector<char> met(items);
+  for (std::size_t k = 0; k < given.items.size(); ++k) {
+    if (given.items[k] >= met.size()) {
+      fail(ErrorCode::out_of_range, "ratings",
+           {"ratings[", k, "] names an item the model does not know"});
+    }
+    if (met[given.items[k]]++) {
+      fail(ErrorCode::duplicate, "ratings", {"ratings[", k, "] rates an item a second time"});
+    }
+    const float value = given.values[k];
+    if (!std::isfinite(value)) {
+      fail(ErrorCode::not_finite, "ratings", {"ratings[", k, "] must be finite; got ", value});
+    }
+    if (!given.weights.empty()) {
+      require_range(given.weights[k], 0.0f, std::numeric_limits<float>::max(), "weights");
+    }
+  }
+}
 
 UserRow FoldedUser::tower_row(const Towers& towers) const {
   UserRow user = average_user(towers);
@@ -49,33 +76,14 @@ float FoldIn::with_rows_of(std::uint32_t item, std::span<const float> x) const {
 }
 
 void FoldIn::check(const GivenRatings& given, std::optional<float> regularization) const {
-  require_same_size(given.values.size(), given.items.size(), "ratings");
-  if (!given.weights.empty()) {
-    require_same_size(given.weights.size(), given.items.size(), "weights");
-  }
-  if (regularization) require_range(*regularization, 0.0f, 1e6f, "regularization");
-  std::vector<char> met(towers_.items.rows());
+  require_ratings(given, towers_.items.rows(), regularization);
+  if (towers_.link != Link::logistic) return;
   for (std::size_t k = 0; k < given.items.size(); ++k) {
-    if (given.items[k] >= met.size()) {
-      fail(ErrorCode::out_of_range, "ratings",
-           {"ratings[", k, "] names an item the model does not know"});
-    }
-    if (met[given.items[k]]++) {
-      fail(ErrorCode::duplicate, "ratings", {"ratings[", k, "] rates an item a second time"});
-    }
     const float value = given.values[k];
-    if (!std::isfinite(value)) {
-      fail(ErrorCode::not_finite, "ratings", {"ratings[", k, "] must be finite; got ", value});
-    }
-    if (towers_.link == Link::logistic &&
-        (value < towers_.range.low || value > towers_.range.high)) {
-      fail(ErrorCode::out_of_range, "ratings",
-           {"ratings[", k, "] must be from ", towers_.range.low, " to ", towers_.range.high,
-            "; got ", value});
-    }
-    if (!given.weights.empty()) {
-      require_range(given.weights[k], 0.0f, std::numeric_limits<float>::max(), "weights");
-    }
+    if (value >= towers_.range.low && value <= towers_.range.high) continue;
+    fail(ErrorCode::out_of_range, "ratings",
+         {"ratings[", k, "] must be from ", towers_.range.low, " to ", towers_.range.high, "; got ",
+          value});
   }
 }
 
@@ -185,6 +193,7 @@ void FoldIn::solve(const GivenRatings& given, const UserRow& start,
 
 FoldedUser FoldIn::fold(const GivenRatings& given, const UserRow& start,
                         std::optional<float> regularization) {
+  if (towers_.fold_in.ranking) return RankingFoldIn(towers_).fold(given, start, regularization);
   check(given, regularization);
   solve(given, start, regularization);
   FoldedUser user;
@@ -198,6 +207,9 @@ FoldedUser FoldIn::fold(const GivenRatings& given, const UserRow& start,
 
 ScoreParts FoldIn::explain(const GivenRatings& given, std::uint32_t item, const UserRow& start,
                            std::optional<float> regularization) {
+  if (towers_.fold_in.ranking) {
+    return RankingFoldIn(towers_).explain(given, item, start, regularization);
+  }
   if (item >= towers_.items.rows()) {
     fail(ErrorCode::out_of_range, "item", {"item is not known to the model"});
   }

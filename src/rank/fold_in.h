@@ -21,6 +21,12 @@ struct GivenRatings {
   std::span<const float> weights;
 };
 
+// Throws Error unless there are as many values (and weights) as items, every item is below `items`
+// and given once, values are finite and weights and regularization in range. Errors:
+// size_mismatch, out_of_range, duplicate, not_finite.
+void require_ratings(const GivenRatings& given, std::size_t items,
+                     std::optional<float> regularization);
+
 struct FoldedUser {
   std::vector<float> vector;  // factors
   float bias = 0;             // on top of Towers::base_offset
@@ -46,7 +52,7 @@ class FoldIn {
   // for vector and bias). For the SVD of a filled matrix, the projection of the filled row (weights
   // are not used). No ratings: the average user. Errors: size_mismatch, out_of_range (item, weight,
   // regularization), not_finite, duplicate; out_of_range for a value outside the range of the
-  // logistic link.
+  // logistic link. Of models that were trained to rank, the steps of rank/ranking_fold_in.h.
   // `start`: what is known of the user besides the ratings; the penalties hold for the distance
   // from there. Without it the average user.
   FoldedUser fold(const GivenRatings& given, const UserRow& start,

@@ -179,6 +179,7 @@ export interface CoreModel extends CoreHandle {
   predictForItem(item: CoreGuest, users: Uint32Array, clip: boolean): Float32Array;
   predictRows(rows: CoreRows, clip: boolean): Float32Array;
   evaluateRows(rows: CoreRows): Record<string, number>;
+  ranks(users: Uint32Array, items: Uint32Array, filterSeen: boolean): Uint32Array;
   parameters(): { constant: number; linear: Float32Array; factors: Float32Array };
   fields(): CoreField[];
   evaluateRatings(
@@ -211,7 +212,7 @@ export interface CoreStep {
     trainLoss: number;
     trainRmse: number;
     best: boolean;
-    validation?: { loss: number; rmse: number; mae: number };
+    validation?: { loss: number; rmse: number; mae: number; auc?: number };
   } | null;
   /** Of a sampler that finished a sweep: standard deviation of the noise, precisions of the priors. */
   noise?: number;

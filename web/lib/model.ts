@@ -41,6 +41,7 @@ import type {
   Model,
   Parameters,
   PredictOptions,
+  RankOptions,
   Rating,
   Recommendation,
   RecommendOptions,
@@ -54,6 +55,9 @@ import type {
   UserVectors,
   Vectors,
 } from "./types.js";
+
+/** Whether models of a family know users and items by features. */
+export const takesFeatures = (family: string): boolean => family === "fm" || family === "hybrid";
 
 const nothingTrained: TrainingSummary = {
   epochs: [],
@@ -116,7 +120,7 @@ export class TrainedModel implements Model {
   readonly logistic: boolean;
   /** Whether predictions are probabilities or come out of a sigmoid. */
   readonly probabilities: boolean;
-  /** How features become columns; of the family "fm". */
+  /** How features become columns; of the families "fm" and "hybrid". */
   readonly encoders: readonly Encoder[];
   /** Number of samples kept by the solver "mcmc"; 1, the mean, of the solver "vb"; else 0. */
   readonly samples: number;
@@ -189,6 +193,15 @@ export class TrainedModel implements Model {
     return this.owned.run((model) => model.predict(pairs.users, pairs.items, clip, context));
   }
 
+  predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array {
+    this.owned.requireOpen();
+    const given = checkObject(options, "options");
+    checkNoExtraKeys(given, ["filterSeen"], "predictRank");
+    const filterSeen = checkBoolean(valueOf(given, "filterSeen", false), "filterSeen");
+    const pairs = this.#pairs(users, items);
+    return this.owned.run((model) => model.ranks(pairs.users, pairs.items, filterSeen));
+  }
+
   #pairs(users: IdArray, items: IdArray): { users: Uint32Array; items: Uint32Array } {
     const length = checkIdList(users, "users").length;
     if (checkIdList(items, "items").length !== length) {
@@ -212,7 +225,7 @@ export class TrainedModel implements Model {
 
   /** One record of features as the core takes it. */
   encoded(record: unknown, side: FieldSide, argument: string, unseen: UnseenCategory[] = []) {
-    this.#requireMachine(argument);
+    if (side === "context" || !takesFeatures(this.family)) this.#requireMachine(argument);
     return encodeRecord(record, side, this.encoders, argument, this.reporter(unseen));
   }
 

@@ -13,7 +13,7 @@ import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, DivergedError, show } from "./errors.js";
 import type { Encoder, Field } from "./features.js";
 import { IdMap } from "./ids.js";
-import { TrainedModel } from "./model.js";
+import { takesFeatures, TrainedModel } from "./model.js";
 import {
   controlNames,
   type ResolvedOptions,
@@ -238,7 +238,9 @@ function withoutIdentity(options: object): object {
 
 /** The encoders of the dataset's fields that the options name. */
 function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] {
-  const encoders = data.knowledge.fields.map(({ encoder }) => encoder);
+  const encoders = data.knowledge.fields
+    .map(({ encoder }) => encoder)
+    .filter(({ side }) => options.model === "fm" || side !== "context");
   const chosen = options["fields"] as "all" | readonly string[];
   if (chosen === "all") return encoders;
   for (const [k, name] of chosen.entries()) {
@@ -246,7 +248,9 @@ function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] 
     const known = encoders.map((encoder) => `"${encoder.name}"`).join(", ");
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `fields[${k}]: the dataset has no field "${name}"; it has ${known || "none"}`,
+      options.model === "fm"
+        ? `fields[${k}]: the dataset has no field "${name}"; it has ${known || "none"}`
+        : `fields[${k}]: the dataset has no field "${name}" of users or items; it has ${known || "none"}`,
       "fields",
     );
   }
@@ -290,14 +294,15 @@ function* onInteractions(
         options,
         controls,
         trainer: (module, given, text) => {
-          const fm = options.model === "fm";
           return module.makeTrainer(
-            fm ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
+            options.model === "fm" ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
             text,
             counted as CoreInteractions,
             countedValidation,
             start,
-            fm ? describe(encoders, data, validation, users, items, timestampUnit) : null,
+            takesFeatures(options.model)
+              ? describe(encoders, data, validation, users, items, timestampUnit)
+              : null,
           );
         },
         users,
@@ -355,7 +360,8 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
 
 function checkPatience(options: ResolvedOptions, { patience }: { patience: number }): void {
   const sampled = options["solver"] === "mcmc";
-  if (patience === 0 || options.model === "mf" || (options.model === "fm" && !sampled)) return;
+  const epochs = ["mf", "fm", "hybrid"].includes(options.model);
+  if (patience === 0 || (epochs && !sampled)) return;
   throw new ArgumentError(
     "INVALID_ARGUMENT",
     sampled
@@ -377,7 +383,7 @@ export function train(core: Core, data: CoreDataset | CoreRowSet, given: unknown
   const controls = checkControls(given, core, checkDataset);
   checkPatience(options, controls);
   if (options.model === "popularity") return popularity(core, options, controls.signal, data);
-  const encoders = options.model === "fm" ? chosenEncoders(options, data) : [];
+  const encoders = takesFeatures(options.model) ? chosenEncoders(options, data) : [];
   return onInteractions(core, options, controls, data, data.users, data.items, encoders, null);
 }
 
@@ -388,7 +394,7 @@ export function fitPartial(
   data: CoreDataset | CoreRowSet,
   given: unknown,
 ): Training {
-  if (model.family !== "mf" && model.family !== "fm") {
+  if (!["mf", "fm", "hybrid"].includes(model.family)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `a model of the family "${model.family}" cannot be continued; train it anew`,
@@ -404,7 +410,7 @@ export function fitPartial(
   const start = model.owned.handle;
   if (data instanceof CoreRowSet || (model.family === "fm" && model.users.size === 0)) {
     const rows = checkRowSet(data, "data", core);
-    if (model.family === "mf" || model.users.size > 0) {
+    if (model.family !== "fm" || model.users.size > 0) {
       throw new ArgumentError(
         "INVALID_ARGUMENT",
         "a model of users and items continues with a dataset, not with rows",
@@ -447,7 +453,12 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
     (options[model.family === "fm" ? "solver" : "optimizer"] ??
       (model.family === "fm" ? "als" : "sgd")) === "als";
   // A model from elsewhere comes without options: how it predicts says which loss goes on.
-  if (model.family === "fm") {
+  if (model.family === "hybrid") {
+    if (options["optimizer"] === "adadelta" && changes["learningRate"] !== undefined) {
+      checkFinite(changes["learningRate"], "learningRate");
+      throw new ArgumentError("INVALID_ARGUMENT", "AdaDelta has no learningRate", "learningRate");
+    }
+  } else if (model.family === "fm") {
     options["task"] = model.logistic ? "classification" : "regression";
   } else if (options["optimizer"] !== "als") {
     options["loss"] = model.logistic ? "logistic" : "squared";

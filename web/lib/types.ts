@@ -234,8 +234,17 @@ export interface EpochReport extends Progress {
   trainLoss: number;
   /** Root mean squared training error in the units of the ratings, measured likewise. */
   trainRmse: number;
-  /** The same on the validation set, where one was given, after the epoch. */
-  validation?: { loss: number; rmse: number; mae: number };
+  /**
+   * The same on the validation set, where one was given, after the epoch. Losses that compare items have no errors of
+   * ratings: `rmse` and `mae` are NaN, and `loss` is 1 - AUC.
+   */
+  validation?: {
+    loss: number;
+    rmse: number;
+    mae: number;
+    /** Of hybrid models: the mean over users of the share of (liked, other) pairs in the right order. */
+    auc?: number;
+  };
   /** True when this epoch has the best validation loss so far (always true without validation). */
   best: boolean;
   /**
@@ -323,6 +332,11 @@ export interface ContextOptions {
 }
 
 export interface PredictOptions extends ClipOptions, ContextOptions {}
+
+export interface RankOptions {
+  /** Rank among the items the user has not rated in training (and the item itself). @defaultValue false */
+  filterSeen?: boolean;
+}
 
 /** What a sampled model holds possible, for each prediction asked for. */
 export interface Distribution {
@@ -444,7 +458,7 @@ export interface SaveOptions {
 
 /** A trained model. Immutable: `fitPartial` returns a new one. */
 export interface Model {
-  readonly family: "mf" | "svd" | "popularity" | "fm";
+  readonly family: "mf" | "svd" | "popularity" | "fm" | "hybrid";
   readonly userCount: number;
   readonly itemCount: number;
   /** Number of latent factors. */
@@ -463,6 +477,11 @@ export interface Model {
   hasItem(item: Id): boolean;
   /** Predicted ratings of the pairs (users[k], items[k]). Throws `UnknownIdError` for an id the model does not know. */
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array;
+  /**
+   * Where items stand: the rank of items[k] for users[k] among all items, 0 for the best. Equal scores count against it.
+   * Throws `UnknownIdError`.
+   */
+  predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array;
   /** Predictions with how sure they are, for models trained with the solver "mcmc" or "vb". Throws `ArgumentError` for others. */
   predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution;
   /** Best items for a user, highest score first. Throws `UnknownIdError`; for somebody new use `foldInUser`. */
@@ -478,15 +497,18 @@ export interface Model {
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): FoldedUser;
   /**
-   * Places a new item by its features alone, without retraining; for the family "fm". The model is not changed.
+   * Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not changed.
    * Throws `ArgumentError` for a field the model does not have.
    */
   foldInItem(features: FeatureRecord): FoldedItem;
   /** Predictions for plain rows, for the family "fm". Probabilities for the task "classification". */
   predictRows(rows: Rows, options?: ClipOptions): Float32Array;
-  /** The fields of a factorization machine, in order of their columns; empty for other families. */
+  /** The fields of a factorization machine or hybrid model, in order of their columns; empty for other families. */
   fields(): FieldStrength[];
-  /** The parameters of a factorization machine. Throws `ArgumentError` for other families. */
+  /**
+   * The parameters of a factorization machine or hybrid model: weights (biases) and factors (embeddings) of the columns that
+   * `fields()` names. Throws `ArgumentError` for other families.
+   */
   parameters(): Parameters;
   /**
    * The users' vectors, in the order of `userIds()`: the latent columns, then a 1 that meets the item's bias, so that

@@ -44,6 +44,7 @@ export const modelVerbs = all<
   "hasUser",
   "hasItem",
   "predict",
+  "predictRank",
   "predictDistribution",
   "recommend",
   "recommendAll",
