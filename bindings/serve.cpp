@@ -721,8 +721,8 @@ val singular_values(const ServedModel& model) {
 ModelHandle compress(const ServedModel& model, std::uint32_t factors) {
   return guarded([&] {
     return std::make_shared<ServedModel>(
-        ModelFile{"mf", "{}", compressed(model.towers, model.posterior(), factors),
-                  model.file.seen, model.file.user_ids, model.file.item_ids});
+        ModelFile{"mf", "{}", compressed(model.towers, model.posterior(), factors), model.file.seen,
+                  model.file.user_ids, model.file.item_ids});
   });
 }
 

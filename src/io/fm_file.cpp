@@ -125,8 +125,7 @@ void write_variational(TensorWriter& writer, const Posterior::Variational& varia
   writer.add_floats("variance_constant", {&variances.constant, 1});
   writer.add_floats("variance_linear", variances.linear);
   writer.add_matrix("variance_factors", variances.factors);
-  writer.add<double>("variational_priors", "F64", {variational.priors.size()},
-                     variational.priors);
+  writer.add<double>("variational_priors", "F64", {variational.priors.size()}, variational.priors);
   writer.add<double>("variational_noise", "F64", {2}, variational.noise);
 }
 

@@ -15,7 +15,8 @@ constexpr std::uint64_t seed = 1;
 
 // The latent columns of a tower, less their means where it is centered.
 struct LatentRows {
-  LatentRows(const Matrix& tower, std::size_t factors, bool centered) : tower(tower), means(factors) {
+  LatentRows(const Matrix& tower, std::size_t factors, bool centered)
+      : tower(tower), means(factors) {
     if (!centered) return;
     for (std::size_t r = 0; r < tower.rows(); ++r) {
       for (std::size_t f = 0; f < factors; ++f) means[f] += double{tower.row(r)[f]};
@@ -35,7 +36,8 @@ struct LatentRows {
 };
 
 // to <- T (F^T from), with T and F the rows of both sides.
-void multiply(const LatentRows& from_side, const Panel& from, const LatentRows& to_side, Panel& to) {
+void multiply(const LatentRows& from_side, const Panel& from, const LatentRows& to_side,
+              Panel& to) {
   const std::size_t factors = from_side.means.size(), width = from.width();
   Panel between(factors, width);
   for (std::size_t r = 0; r < from.rows(); ++r) {

@@ -66,7 +66,8 @@ void SampleSums::compute(const FactorizationMachine& model, const SparseRows& ta
         constant[s] -= 0.5f * x * x * scale * inner(v + s * k, v + s * k, k);
       }
       if (posterior.variational) {
-        add_variances(posterior.variational->variances, row.columns[e], x, v, k, constant + samples);
+        add_variances(posterior.variational->variances, row.columns[e], x, v, k,
+                      constant + samples);
       }
     }
   }
@@ -271,8 +272,8 @@ bool PosteriorScores::advance() {
       scores_[s] = posterior.constants[s] + parts_[s] +
                    0.5f * count * inner(&vector_[s * k], &vector_[s * k], k);
     }
-    predicted_.push_back(average_.predict(
-        scores_, score_variance(posterior, vector_.data(), parts_.data())));
+    predicted_.push_back(
+        average_.predict(scores_, score_variance(posterior, vector_.data(), parts_.data())));
     const auto probabilities = average_.probabilities();
     probabilities_.insert(probabilities_.end(), probabilities.begin(), probabilities.end());
   }

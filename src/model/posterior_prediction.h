@@ -3,8 +3,8 @@
 // Variances around a sample's parameters (variational inference) make its score a random variable,
 // with the sample's y(x) as its mean and, v_j, tau_j the mean and variance of a factor,
 // a_j = v_j x_j, t_j = tau_j x_j^2, the variance
-//   V = tau_0 + sum_j tau_j x_j^2 + sum_f (T q^2 - 2 q D + 1/2 T^2 + sum_j (t_j a_j^2 - t_j^2 / 2)),
-//   q = sum_j a_j,  T = sum_j t_j,  D = sum_j t_j a_j.
+//   V = tau_0 + sum_j tau_j x_j^2 + sum_f (T q^2 - 2 q D + 1/2 T^2 + sum_j (t_j a_j^2 - t_j^2 /
+//   2)), q = sum_j a_j,  T = sum_j t_j,  D = sum_j t_j a_j.
 // All sums are additive over the rows that make up an example. What classes are made of is taken
 // for normal with these two moments: P(z < c) = Phi((c - y) / sqrt(1 + V)).
 #pragma once
@@ -22,8 +22,8 @@ namespace featherfm {
 // the probability of the label 1; for ordered classes the mean value.
 struct Predicted {
   float mean = 0;
-  // Standard deviation of the value: of the score over the samples and within them, and of the noise
-  // around it; of the distribution over the classes.
+  // Standard deviation of the value: of the score over the samples and within them, and of the
+  // noise around it; of the distribution over the classes.
   float deviation = 0;
 };
 
@@ -35,8 +35,8 @@ class SampleSums {
                std::uint32_t end);
 
   Matrix vectors;  // rows + 1 x (S k), as in RowSums
-  // rows + 1 x Posterior::parts(): a constant for each sample, as in RowSums; with variances further
-  // the part of V that is additive, T of every factor, and D of every factor.
+  // rows + 1 x Posterior::parts(): a constant for each sample, as in RowSums; with variances
+  // further the part of V that is additive, T of every factor, and D of every factor.
   Matrix parts;
 };
 

@@ -298,8 +298,7 @@ void CoordinateSweep::update_linear(BlockState& state, std::size_t begin, std::s
       b += x * state.sums[row].e;
     }
     float& w = linear[column.column];
-    const Coordinate chosen =
-        rule.choose(column.column, s, b, {w, tau ? tau[column.column] : 0});
+    const Coordinate chosen = rule.choose(column.column, s, b, {w, tau ? tau[column.column] : 0});
     const double change = double{chosen.value} - double{w};
     w = chosen.value;
     if (tau) {

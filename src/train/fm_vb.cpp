@@ -48,8 +48,7 @@ class Ascent final : public CoordinateRule {
   void hold(double share) {
     for (std::size_t f = 0; f < priors.factors(); ++f) {
       for (std::size_t g = 0; g < priors.fields().size(); ++g) {
-        priors.at(f + 1, g) = {
-            std::sqrt(static_cast<double>(priors.factors()) * alpha / share), 0};
+        priors.at(f + 1, g) = {std::sqrt(static_cast<double>(priors.factors()) * alpha / share), 0};
       }
     }
   }
@@ -147,7 +146,8 @@ class Ascent final : public CoordinateRule {
         prior.mean = sum / count;
         prior.precision = a / (0.5 * (1 + squares - count * prior.mean * prior.mean));
       }
-      bound_ -= a * portable_log(a / prior.precision) + 0.5 * prior.precision * (1 + prior.mean * prior.mean);
+      bound_ -= a * portable_log(a / prior.precision) +
+                0.5 * prior.precision * (1 + prior.mean * prior.mean);
     }
   }
 
@@ -358,8 +358,8 @@ class FmVb final : public FmTrainer {
     losses.loss = -bound / std::max(1.0, counted_);
   }
 
-  // alpha ~ Gamma(shape + n / 2, rate + 1/2 sum w E[(y - target)^2]), both 1 / 2 to begin with; what
-  // the bound has of it and the targets is - shape' log rate'.
+  // alpha ~ Gamma(shape + n / 2, rate + 1/2 sum w E[(y - target)^2]), both 1 / 2 to begin with;
+  // what the bound has of it and the targets is - shape' log rate'.
   Losses observe_ratings(const std::vector<float>& scores, double score_variance, double& bound) {
     const Design& design = *data_.train;
     double squares = 0, weights = 0;

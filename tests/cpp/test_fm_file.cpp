@@ -500,8 +500,7 @@ TEST_CASE("variances that do not fit the model are refused") {
   file.family = "fm";
   FmVbOptions options;
   options.factors = options.epochs = 2;
-  const auto trainer =
-      make_fm_vb(options, world_data(gibbs_world(Task::regression), everything));
+  const auto trainer = make_fm_vb(options, world_data(gibbs_world(Task::regression), everything));
   run(*trainer);
   file.model = trainer->model();
   CHECK(Draft(file).outcome() == "nothing");

@@ -6,8 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 
-#include "model/posterior_prediction.h"
 #include "base/normal.h"
+#include "model/posterior_prediction.h"
 #include "rank/optimistic.h"
 #include "rank/sample_fold_in.h"
 #include "support_gibbs.h"
@@ -203,8 +203,9 @@ TEST_CASE("where the bound is highest no mean and no variance can be improved") 
     const std::size_t part = p < 4 ? 0 : (p - 4) % 2 + 1;
     const double precision = p == 0 ? 0 : priors[2 * part], center = priors[2 * part + 1];
     const double mean = *means[p], step = 1e-3;
-    double& variance = p == 0 ? belief.constant : p < 4 ? belief.linear[p - 1]
-                                                        : belief.factors[p - 4];
+    double& variance = p == 0  ? belief.constant
+                       : p < 4 ? belief.linear[p - 1]
+                               : belief.factors[p - 4];
     *means[p] = mean + step;
     const double above = half_expected();
     *means[p] = mean - step;
@@ -409,8 +410,7 @@ TEST_CASE("columns without an example are what their prior is") {
   const auto& [variances, priors, noise] = variational(model);
   for (std::size_t part = 0; part < 3; ++part) {
     const float mean = part == 0 ? model.linear[2] : model.factors.row(2)[part - 1];
-    const float variance =
-        part == 0 ? variances.linear[2] : variances.factors.row(2)[part - 1];
+    const float variance = part == 0 ? variances.linear[2] : variances.factors.row(2)[part - 1];
     CHECK(std::abs(mean - priors[2 * part + 1]) < 1e-6);
     CHECK(std::abs(variance * priors[2 * part] - 4.0 / 3) < 1e-5);  // two columns were counted
   }
@@ -519,9 +519,8 @@ TEST_CASE("options of variational inference out of range are refused by their na
   CHECK(refused([](FmVbOptions& o) { o.initial_scale = 0; }) == "nothing");
   const SparseRows rows = random_rows(20, 4, 0.7, 1);
   const std::vector<float> weights(20, 2.0f);
-  CHECK(outcome(Task::classification,
-                plain_design(4, rows, targets_for(Task::classification, 20), weights)) ==
-        "INVALID_ARGUMENT weights");
+  CHECK(outcome(Task::classification, plain_design(4, rows, targets_for(Task::classification, 20),
+                                                   weights)) == "INVALID_ARGUMENT weights");
   CHECK(outcome(Task::classification, plain_design(4, rows, std::vector<float>(20, 3.0f))) ==
         "OUT_OF_RANGE ratings");
   CHECK(outcome(Task::regression, plain_design(4, sparse_rows({}), {})) == "EMPTY data");
@@ -533,9 +532,10 @@ TEST_CASE("degenerate data are borne by variational inference") {
       check_bears(task, plain_data(plain_design(2, sparse_rows({{{0, 1}}}), {1})), factors);
       check_bears(task, plain_data(plain_design(2, sparse_rows({{}}), {1})), factors);
       check_bears(task, plain_data(plain_design(0, sparse_rows({{}, {}}), {0, 1})), factors);
-      check_bears(task, plain_data(plain_design(4, random_rows(30, 4, 0.7, 1),
-                                                std::vector<float>(30, 1.0f))),
-                  factors);
+      check_bears(
+          task,
+          plain_data(plain_design(4, random_rows(30, 4, 0.7, 1), std::vector<float>(30, 1.0f))),
+          factors);
       const bool labels = task == Task::classification;
       check_bears(task, world_data(small_world(1, 6, 6, 2, labels), everything), factors);
     }

@@ -230,6 +230,7 @@ export interface EpochReport extends Progress {
   /**
    * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic".
    * For SGD, AdaGrad and Adam measured on the way, each rating before its own update (progressive loss).
+   * Of the solver "vb" the negative evidence lower bound per row, up to a constant: it never rises but for rounding.
    */
   trainLoss: number;
   /** Root mean squared training error in the units of the ratings, measured likewise. */
@@ -248,8 +249,8 @@ export interface EpochReport extends Progress {
   /** True when this epoch has the best validation loss so far (always true without validation). */
   best: boolean;
   /**
-   * Of the solver "mcmc", whose epochs are sweeps and whose validation is that of the average over all samples so far: the
-   * standard deviation of the noise, and the precisions of the priors of each field (of the factors: their mean).
+   * Of the solvers "vb" and "mcmc", of which the latter's epochs are sweeps and its validation that of the average over all samples
+   * so far: the standard deviation of the noise, and the precisions of the priors of each field (of the factors: their mean).
    */
   trace?: {
     noise: number;
