@@ -1,7 +1,8 @@
 /** The stopwatch at the top: how long training took, against the blink of an eye. */
 import type { App } from "./app.js";
 import type { Trained } from "./train/run.js";
-import { epochsOf, isSampled } from "./train/settings.js";
+import { isSampled } from "./train/models.js";
+import { epochsOf } from "./train/settings.js";
 import { byId, count, h, plural, replace, seconds } from "./ui/dom.js";
 
 /** Blinks last 100 to 400 milliseconds (Milo and Phillips, Cell Biology by the Numbers). */
@@ -25,7 +26,7 @@ export function mountHero(app: App): void {
       replace(where, "press Train");
     }
   };
-  const showResult = ({ model, trainCount, sure, origin }: Trained) => {
+  const showResult = ({ model, trainCount, origin }: Trained) => {
     if (origin.by === "file") {
       showTime(0);
       replace(what, "Loaded from ", h("b", {}, origin.name), ", trained in");
@@ -35,16 +36,21 @@ export function mountHero(app: App): void {
     const { epochs, elapsedMs } = model.summary;
     showTime(elapsedMs);
     replace(what, "Trained on ", h("b", {}, count(trainCount)), " ratings in");
-    if (sure) {
-      const words = `: ${plural(epochs.length, "sweep")} of a sampler over all of them, averaged`;
-      replace(where, h("b", {}, "seconds, in this tab"), words);
+    const inThisTab = h("b", {}, "seconds, in this tab");
+    if (epochs.length === 0) {
+      replace(where, inThisTab, ": counted in a single pass");
+      return;
+    }
+    if (isSampled(origin.settings)) {
+      const sweeps = plural(epochs.length, "sweep");
+      replace(where, inThisTab, `: ${sweeps} of a sampler over all of them, averaged`);
       return;
     }
     const perSecond = (trainCount * epochs.length) / elapsedMs / 1000;
     const rate = perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toFixed(1);
     replace(
       where,
-      h("b", {}, "seconds, in this tab"),
+      inThisTab,
       `: ${plural(epochs.length, "pass", "passes")}: ${rate} million ratings a second`,
     );
   };

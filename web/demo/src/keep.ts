@@ -63,11 +63,9 @@ export function mountKeep(app: App): KeepView {
 }
 
 /** A sampled model holds the factors of many samples side by side. */
-function factorsOf({ model, sure }: Trained): string {
-  if (!sure) return plural(model.factors, "factor");
+function factorsOf({ model }: Trained): string {
+  if (model.factors === 0) return "a model without factors";
+  if (model.options["solver"] !== "mcmc") return plural(model.factors, "factor");
   const each = model.options["factors"] as number;
-  const samples = each === 0 ? 0 : model.factors / each;
-  return samples === 0
-    ? "a sampled model without factors"
-    : `${plural(samples, "sample")} of ${plural(each, "factor")}`;
+  return `${plural(model.factors / each, "sample")} of ${plural(each, "factor")}`;
 }

@@ -1,5 +1,6 @@
 /** The controls of the training form: what they are called, what can be chosen, and between which bounds. */
 import { h } from "../ui/dom.js";
+import { modelNames, spelled } from "./models.js";
 import type { Settings } from "./settings.js";
 
 /** One of a few, all in view. */
@@ -21,37 +22,38 @@ interface NumberField {
   fractions?: true;
 }
 
+/** Algorithms under the names that they are known by. */
+const named = (...values: string[]) =>
+  Object.fromEntries(values.map((value) => [value, spelled[value] ?? value]));
+
 const choices: readonly Segments[] = [
-  {
-    name: "model",
-    legend: "Model",
-    choices: { mf: "Matrix factorization", fm: "Factorization machine" },
-    columns: 2,
-  },
-  {
-    name: "optimizer",
-    legend: "Optimizer",
-    choices: { sgd: "SGD", adagrad: "AdaGrad", adam: "Adam", als: "ALS" },
-  },
-  { name: "loss", legend: "Loss", choices: { squared: "squared", logistic: "logistic" } },
+  { name: "model", legend: "Model", choices: modelNames, columns: 2 },
+  { name: "optimizer", legend: "Optimizer", choices: named("sgd", "adagrad", "adam", "als") },
+  { name: "loss", legend: "Loss", choices: named("squared", "logistic") },
   {
     name: "solver",
     legend: "Solver",
-    choices: {
-      als: "ALS",
-      sgd: "SGD",
-      adagrad: "AdaGrad",
-      adam: "Adam",
-      ftrl: "FTRL",
-      sgda: "SGDA",
-      mcmc: "MCMC",
-    },
+    choices: named("als", "sgd", "adagrad", "adam", "ftrl", "sgda", "vb", "mcmc"),
     columns: 4,
   },
   {
     name: "task",
     legend: "Predict",
     choices: { regression: "the rating", classification: "liking it", ordinal: "each star" },
+  },
+  {
+    name: "rankingLoss",
+    legend: "Loss",
+    choices: named("warp", "bpr", "warp-kos", "logistic"),
+    columns: 2,
+  },
+  { name: "steps", legend: "Optimizer", choices: named("adagrad", "adadelta") },
+  { name: "implicitSolver", legend: "Solver", choices: named("cg", "cholesky", "subspace") },
+  { name: "similarity", legend: "Similarity", choices: named("cosine", "tf-idf", "bm25") },
+  {
+    name: "likes",
+    legend: "A like is",
+    choices: { high: "4 stars or more", any: "every rating" },
   },
 ];
 
@@ -62,6 +64,10 @@ const numbers: readonly NumberField[] = [
   { name: "samples", label: "Samples", min: 1, max: 2000 },
   { name: "regularization", label: "Regularization", min: 0, max: 1000, fractions: true },
   { name: "learningRate", label: "Learning rate", min: 0.000001, max: 1000, fractions: true },
+  { name: "maxSampled", label: "Draws at most", min: 1, max: 10_000 },
+  { name: "unobservedWeight", label: "Weight of unseen", min: 0, max: 1000, fractions: true },
+  { name: "neighbours", label: "Neighbours", min: 1, max: 10_000 },
+  { name: "shrink", label: "Shrink", min: 0, max: 10_000, fractions: true },
 ];
 
 const splitNumbers: readonly NumberField[] = [

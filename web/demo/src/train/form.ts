@@ -6,12 +6,18 @@ import { Signal } from "../ui/signal.js";
 import { trainControls } from "./controls.js";
 import { fieldLabels, offeredFields, type FieldName } from "./fields.js";
 import {
+  type Choice,
+  choiceNames,
+  defaultsOf,
+  hasFields,
+  isBayesian,
+  takesField,
+  tuningFor,
+} from "./models.js";
+import {
   applies,
   defaultSettings,
-  isSampled,
   splitNames,
-  tuningFor,
-  type Choice,
   type Settings,
   type SplitChoice,
 } from "./settings.js";
@@ -38,8 +44,6 @@ export function trainForm(submit: () => void): TrainForm {
 
   const control = (name: string) =>
     form.elements.namedItem(name) as HTMLInputElement | HTMLSelectElement | RadioNodeList;
-  const number = (name: string) => (control(name) as HTMLInputElement).valueAsNumber;
-  const chosen = <K extends keyof Settings>(name: K) => control(name).value as Settings[K];
   const fieldBoxes = () => [...fieldChoice.querySelectorAll("input")];
 
   const write = ({ fields, ...others }: Partial<Settings>) => {
@@ -48,28 +52,23 @@ export function trainForm(submit: () => void): TrainForm {
     if (fields === undefined) return;
     for (const box of fieldBoxes()) box.checked = fields.includes(box.value as FieldName);
   };
-  const current = (): Settings => ({
-    model: chosen("model"),
-    optimizer: chosen("optimizer"),
-    loss: chosen("loss"),
-    solver: chosen("solver"),
-    task: chosen("task"),
-    fields: fieldBoxes().flatMap((box) => (box.checked ? [box.value as FieldName] : [])),
-    factors: number("factors"),
-    epochs: number("epochs"),
-    burnIn: number("burnIn"),
-    samples: number("samples"),
-    learningRate: number("learningRate"),
-    regularization: number("regularization"),
-    split: chosen("split"),
-    testPercent: number("testPercent"),
-    lastCount: number("lastCount"),
-    seed: number("seed"),
-  });
+  /** What the form says, of controls that do not apply as well. */
+  const current = (): Settings => {
+    const names = Object.keys(defaultSettings).filter((name) => name !== "fields");
+    const values = names.map((name) => {
+      const one = control(name);
+      const isNumber = one instanceof HTMLInputElement && one.type === "number";
+      return [name, isNumber ? one.valueAsNumber : one.value];
+    });
+    const settings = Object.fromEntries(values) as Settings;
+    const checked = fieldBoxes().filter((box) => box.checked);
+    const fields = checked.map(({ value }) => value as FieldName);
+    return { ...settings, fields: fields.filter((name) => takesField(name, settings)) };
+  };
   const showFields = () => {
-    // Only a sampler tells how probable each star is.
+    // Only a Bayesian machine tells how probable each star is.
     const perStar = form.querySelector<HTMLInputElement>("[name=task][value=ordinal]");
-    const offersPerStar = isSampled(current());
+    const offersPerStar = isBayesian(current());
     perStar?.parentElement?.toggleAttribute("hidden", !offersPerStar);
     if (perStar?.checked === true && !offersPerStar) write({ task: "regression" });
     const settings = current();
@@ -82,8 +81,10 @@ export function trainForm(submit: () => void): TrainForm {
       ))
         input.disabled = !shown;
     }
-    const { model, optimizer, loss, solver, task } = settings;
-    const next = { model, optimizer, loss, solver, task };
+    for (const box of fieldBoxes()) box.disabled = !takesField(box.value as FieldName, settings);
+    const next = Object.fromEntries(
+      choiceNames.map((name) => [name, settings[name]]),
+    ) as unknown as Choice;
     if (JSON.stringify(next) !== JSON.stringify(choice.value)) choice.set(next);
   };
   const clearMarks = () => {
@@ -104,9 +105,8 @@ export function trainForm(submit: () => void): TrainForm {
     const target = event.target as HTMLInputElement;
     if (target.name === "fields") return;
     // Rates and penalties of one algorithm or loss mean little to another.
-    if (["model", "optimizer", "loss", "solver", "task"].includes(target.name)) {
-      write(tuningFor(current()));
-    }
+    if (target.name === "model") write(defaultsOf(current().model));
+    if ((choiceNames as readonly string[]).includes(target.name)) write(tuningFor(current()));
     showFields();
   });
   form.addEventListener("input", () => {
@@ -119,7 +119,8 @@ export function trainForm(submit: () => void): TrainForm {
   form.addEventListener("reset", (event) => {
     event.preventDefault();
     clearMarks();
-    write({ ...defaultSettings, model: choice.value.model });
+    const { model } = choice.value;
+    write({ ...defaultSettings, ...defaultsOf(model), model });
     write(tuningFor(current()));
     showFields();
   });
@@ -143,7 +144,7 @@ export function trainForm(submit: () => void): TrainForm {
         return null;
       }
       const [firstBox] = fieldBoxes();
-      if (settings.model === "fm" && settings.fields.length === 0 && firstBox !== undefined) {
+      if (hasFields(settings) && settings.fields.length === 0 && firstBox !== undefined) {
         mark(firstBox, "Choose at least one field to learn from.");
         return null;
       }
@@ -163,7 +164,7 @@ export function trainForm(submit: () => void): TrainForm {
     },
     choose(wanted) {
       if (choice.value.model === wanted) return;
-      write({ model: wanted });
+      write({ model: wanted, ...defaultsOf(wanted) });
       write(tuningFor(current()));
       showFields();
     },

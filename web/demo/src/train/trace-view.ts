@@ -5,7 +5,8 @@ import { byId, h, plural, replace } from "../ui/dom.js";
 import type { Signal } from "../ui/signal.js";
 import { fieldLabels, offeredFields, type FieldName } from "./fields.js";
 import { colorOf, livePlot, type LivePlot } from "./plot.js";
-import { epochsOf, isSampled, type Choice } from "./settings.js";
+import { type Choice, isBayesian } from "./models.js";
+import { epochsOf } from "./settings.js";
 
 type Reports = readonly EpochReport[];
 
@@ -72,7 +73,7 @@ export function mountTraces(app: App, chosen: Signal<Choice>): void {
     );
   const show = () => {
     const [run, trained] = [app.run.value, app.session.value?.trained ?? null];
-    if (run !== null && isSampled(run.settings)) {
+    if (run !== null && isBayesian(run.settings)) {
       [reports, sweeps] = [run.reports, epochsOf(run.settings)];
     } else if (run === null) {
       reports = trained?.sure === true ? trained.model.summary.epochs : [];
@@ -80,7 +81,7 @@ export function mountTraces(app: App, chosen: Signal<Choice>): void {
     }
     byId("chain-note").textContent =
       reports.length === 0
-        ? "Train with MCMC to see it"
+        ? "Train a Bayesian machine to see it"
         : `After ${plural(reports.length, "sweep")}`;
     for (const { trace, place, value, plot } of drawn) {
       const last = trace.lines.flatMap((line) => {
@@ -103,7 +104,7 @@ export function mountTraces(app: App, chosen: Signal<Choice>): void {
   });
   // Only what the visitor chooses shows or hides this part: training must not move the page.
   chosen.follow((choice) => {
-    byId("chain").hidden = !isSampled(choice);
+    byId("chain").hidden = !isBayesian(choice);
   });
 }
 

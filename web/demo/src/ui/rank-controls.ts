@@ -1,39 +1,113 @@
-/** How a list of recommendations is ranked beyond the prediction: a slider, with what it does in words. */
-import type { Trained } from "../train/run.js";
+/** How lists of recommendations are made beyond the prediction: sliders, each with what it does in words. */
+import type { RecommendOptions } from "featherfm";
+import type { Contender } from "../train/run.js";
 import { h } from "./dom.js";
 
-export interface Ranking {
-  /** Standard deviations that count on top of the prediction. */
-  optimism?: number;
-}
+/** What the sliders decide, as options of `recommend`; what is off is left out. */
+export type Ranking = Pick<RecommendOptions, "optimism" | "diversity" | "novelty">;
 
 export interface RankControls {
-  /** What is chosen and means something to the model in use, as options of `recommend`. */
-  options: () => Ranking;
+  /** What is chosen and means something to this model. */
+  options: (contender: Contender) => Ranking;
   /** Offers what this model can do. */
-  show: (trained: Trained | null) => void;
+  show: (contender: Contender | null) => void;
 }
 
-/** Positions of the slider: the upper share of what the model holds possible, and the normal distribution's quantile for it. */
-const positions = [
-  { shown: "off", spoken: "Off: ranked by the prediction", optimism: 0 },
-  ...[
-    { percent: 30, optimism: 0.524 },
-    { percent: 20, optimism: 0.842 },
-    { percent: 10, optimism: 1.282 },
-    { percent: 5, optimism: 1.645 },
-    { percent: 1, optimism: 2.326 },
-  ].map(({ percent, optimism }) => ({
-    shown: `best ${percent} %`,
-    spoken: `Ranked by the best ${percent} percent of what is possible`,
-    optimism,
-  })),
+interface Position {
+  shown: string;
+  spoken: string;
+  value: number;
+}
+
+interface Control {
+  option: keyof Ranking;
+  label: string;
+  /** From off to the most. */
+  positions: readonly Position[];
+  words: string;
+  /** Whether the model can do this, and what to say where it cannot. */
+  works: (contender: Contender) => boolean;
+  otherwise: string;
+}
+
+const off = { shown: "off", spoken: "Off", value: 0 };
+
+/** The upper share of what the model holds possible, and the normal distribution's quantile for it. */
+const quantiles = [
+  { percent: 30, value: 0.524 },
+  { percent: 20, value: 0.842 },
+  { percent: 10, value: 1.282 },
+  { percent: 5, value: 1.645 },
+  { percent: 1, value: 2.326 },
+].map(({ percent, value }) => ({
+  shown: `best ${percent} %`,
+  spoken: `Ranked by the best ${percent} percent of what is possible`,
+  value,
+}));
+
+const shares = [20, 40, 60, 80].map((percent) => ({
+  shown: `${percent} %`,
+  spoken: `${percent} percent`,
+  value: percent / 100,
+}));
+
+const controls: readonly Control[] = [
+  {
+    option: "optimism",
+    label: "Surprise me",
+    positions: [off, ...quantiles],
+    words:
+      "Ranks by how good a film may turn out, not by what is most likely: bolder, with more misses.",
+    works: ({ sure }) => sure,
+    otherwise: "For a model that knows how sure it is: train one with “Best accuracy”.",
+  },
+  {
+    option: "diversity",
+    label: "Variety",
+    positions: [off, ...shares],
+    words: "Passes over films that are much like those above them, for others nearly as good.",
+    works: ({ model }) => model.factors > 0,
+    otherwise: "For a model with factors, by which it can tell which films are alike.",
+  },
+  {
+    option: "novelty",
+    label: "Little known",
+    positions: [off, ...shares],
+    words: "Weighs against the score how few people know a film, among the hundred best.",
+    works: () => true,
+    otherwise: "No model yet",
+  },
 ];
 
-/** Fills `place`; `changed` is called whenever the visitor wants another ranking. */
+/** Fills `place`; `changed` is called whenever the visitor wants another list. */
 export function rankControls(place: HTMLElement, changed: () => void): RankControls {
-  const id = `${place.id}-surprise`;
-  const slider = h("input", {
+  const sliders = controls.map((control) => ({
+    control,
+    ...slider(`${place.id}-${control.option}`, control, changed),
+  }));
+  place.append(...sliders.map(({ element }) => element));
+  return {
+    show(contender) {
+      for (const { offer } of sliders) offer(contender);
+    },
+    options(contender) {
+      const chosen = sliders.flatMap(({ control, value }) =>
+        control.works(contender) && value() !== 0 ? [[control.option, value()]] : [],
+      );
+      return Object.fromEntries(chosen) as Ranking;
+    },
+  };
+}
+
+interface Slider {
+  element: HTMLElement;
+  value: () => number;
+  offer: (contender: Contender | null) => void;
+}
+
+function slider(id: string, control: Control, changed: () => void): Slider {
+  const { label, positions, words, works, otherwise } = control;
+  const input = h("input", {
     type: "range",
     id,
     min: 0,
@@ -45,39 +119,27 @@ export function rankControls(place: HTMLElement, changed: () => void): RankContr
       changed();
     },
   });
-  slider.value = "0";
-  slider.disabled = true;
+  input.value = "0";
   const output = h("output", { for: id });
-  const words = h("p", { class: "note", id: `${id}-words` });
-  place.append(
-    h(
-      "div",
-      { class: "rank-control" },
-      h("label", { for: id }, "Surprise me"),
-      output,
-      slider,
-      words,
-    ),
-  );
-
-  const position = () => positions[slider.disabled ? 0 : slider.valueAsNumber] ?? positions[0];
+  const note = h("p", { class: "note", id: `${id}-words` });
+  const position = () => (input.disabled ? off : (positions[input.valueAsNumber] ?? off));
   const tell = () => {
-    output.textContent = position()?.shown ?? "";
-    slider.setAttribute("aria-valuetext", position()?.spoken ?? "");
+    output.textContent = position().shown;
+    input.setAttribute("aria-valuetext", position().spoken);
   };
-  const show = (trained: Trained | null) => {
-    slider.disabled = trained?.sure !== true;
-    words.textContent = slider.disabled
-      ? "For a model that knows how sure it is: train one with “Best accuracy”."
-      : "Ranks by how good a film may turn out, not by what is most likely: bolder, with more misses.";
+  const offer = (contender: Contender | null) => {
+    input.disabled = contender === null || !works(contender);
+    note.textContent = input.disabled ? otherwise : words;
     tell();
   };
-  show(null);
-  return {
-    show,
-    options() {
-      const optimism = position()?.optimism ?? 0;
-      return optimism === 0 ? {} : { optimism };
-    },
-  };
+  offer(null);
+  const element = h(
+    "div",
+    { class: "rank-control" },
+    h("label", { for: id }, label),
+    output,
+    input,
+    note,
+  );
+  return { element, value: () => position().value, offer };
 }

@@ -1,8 +1,8 @@
 /** The section "You": rate films, see what follows from it, take the ratings along or throw them away. */
 import type { App, Session } from "../app.js";
 import type { Film } from "../data/table.js";
+import { offersFor } from "../offers.js";
 import { fromStars, liked } from "../scale.js";
-import { outlooks } from "../shares.js";
 import { announce, byId, download, h, icon, plural, replace } from "../ui/dom.js";
 import { combobox } from "../ui/combobox.js";
 import { emptyRow, filmRow, fullTitle } from "../ui/film-row.js";
@@ -249,36 +249,30 @@ export async function mountYou(app: App): Promise<YouView> {
       here.map(({ film, stars }) => {
         const rating = fromStars(stars, scale);
         const liking = liked(rating, scale) ? 1 : 0;
-        return { item: film.id, rating: trained.predicts === "liking" ? liking : rating };
+        return { item: film.id, rating: trained.labels ? liking : rating };
       }),
       said.length > 0 ? { features } : {},
     );
     const candidates = films.byPopularity.filter((film) => films.wellKnown(film));
-    const offers = await you.recommend({
+    const options = {
       n: 10,
       candidates: candidates.map(({ id }) => id),
-      ...ranking.options(),
-    });
+      ...ranking.options(trained),
+    };
+    const offers = await offersFor(you, trained, session, options, "you");
     const elapsed = performance.now() - began;
-    const items = offers.map(({ item }) => item);
-    const reasons = await Promise.all(items.map((item) => you.explain(item)));
-    const possible = trained.sure ? outlooks(await you.predictDistribution(items), scale) : [];
     // Stars can be given faster than answers come back: only the last question is answered.
     if (mine !== request || app.session.value !== session) return;
     show(
       basis(here.length, said.length > 0, elapsed),
-      ...offers.map(({ item, score }, k) => {
-        const causes = (reasons[k]?.contributions ?? [])
-          .filter(({ contribution }) => contribution > 0)
-          .slice(0, 2);
-        const named = causes.map((cause) => films.get(cause.item).title).join(" and ");
-        return filmRow({
-          film: films.get(item),
-          side: predicted(score, trained.predicts, scale, possible[k]),
-          more: [named === "" ? "rated high by most" : `because you rated ${named}`],
+      ...offers.map(({ film, score, outlook, reason }) =>
+        filmRow({
+          film,
+          side: predicted(score, trained.predicts, scale, { outlook, best: offers[0]?.score ?? 0 }),
+          more: [reason],
           moreLines: 2,
-        });
-      }),
+        }),
+      ),
     );
   }
 }
