@@ -28,6 +28,7 @@ SeenItems read_seen(const TensorReader& reader, std::size_t users, std::size_t i
   }
   result.offsets = *offsets;
   result.items = *seen;
+  result.values = reader.floats("seen_values", seen->size()).value_or(std::vector<float>{});
   return result;
 }
 
@@ -136,6 +137,7 @@ std::vector<std::byte> write_model(const ModelFile& file, const SaveOptions& opt
   if (options.seen && file.seen.offsets.size() == file.users() + 1) {
     writer.add_indices("seen_offsets", file.seen.offsets);
     writer.add_indices("seen_items", file.seen.items);
+    if (file.seen.has_values()) writer.add_floats("seen_values", file.seen.values);
   }
   for (const auto& [name, ids] :
        {std::pair{"user_ids", &options.user_ids}, {"item_ids", &options.item_ids}}) {

@@ -23,6 +23,7 @@
 //   fold_in [3]            F32: regularization, the bias's, frequency scaling; 0.1, 0.1, 1 when
 //                          missing
 //   seen_offsets [users + 1]  seen_items [n]                   U32, optional
+//   seen_values [n]                                            F32, optional: the ratings
 //   user_ids [bytes]  item_ids [bytes]                         U8: JSON lists of the caller's ids;
 //                                                              0, 1, 2 ... when missing
 // metadata: format "featherfm", format_version "1", family, link "identity" | "logistic", user_bias
