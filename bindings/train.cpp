@@ -3,6 +3,7 @@
 #include <emscripten/emscripten.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "arrays.h"
@@ -14,6 +15,7 @@
 #include "train/fm_sgd.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
+#include "train/option_draws.h"
 #include "train/svd.h"
 
 namespace featherfm::bindings {
@@ -195,7 +197,8 @@ class TrainerHandle {
   // Of matrix factorization.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start)
-      : options_text_(options_text), seen_(seen_by(data, start)) {
+      : options_text_(options_text), data_(data) {
+    if (start) earlier_ = start->file.seen;
     const Options given(options);
     family_ = given.text("model");
     std::optional<MatrixFactorization> from;
@@ -218,11 +221,12 @@ class TrainerHandle {
       : family_("fm"),
         options_text_(options_text),
         encoders_(description.text("encoders")),
-        seen_(seen_by(data, start)) {
+        data_(data) {
+    if (start) earlier_ = start->file.seen;
     const Options given(options);
     const auto features = features_from_js(description.raw("features"));
     FmData examples;
-    examples.space = make_feature_space(*data, seen_, features, read_derived(given),
+    examples.space = make_feature_space(*data, seen(), features, read_derived(given),
                                         start ? &start->file.fm().space : nullptr);
     examples.train = std::make_shared<Design>(make_design(examples.space, *data, features));
     if (validation) {
@@ -266,7 +270,7 @@ class TrainerHandle {
 
   ModelHandle model() const {
     return guarded([&] {
-      ModelFile file{family_, options_text_, {}, seen_, "", "", encoders_};
+      ModelFile file{family_, options_text_, {}, seen(), "", "", encoders_};
       if (mf_) {
         file.model = mf_->model();
       } else {
@@ -309,9 +313,11 @@ class TrainerHandle {
     return result;
   }
 
-  static SeenItems seen_by(const DataHandle& data, const ModelHandle& start) {
-    const SeenItems seen(*data);
-    return start ? SeenItems::joined(start->file.seen, seen) : seen;
+  // Made when it is needed: while training goes on it would only take memory.
+  SeenItems seen() const {
+    if (!data_) return {};
+    SeenItems own(*data_);
+    return earlier_ ? SeenItems::joined(*earlier_, own) : own;
   }
 
   Trainer& trainer() const {
@@ -322,7 +328,8 @@ class TrainerHandle {
   std::unique_ptr<MfTrainer> mf_;  // one of the two
   std::unique_ptr<FmTrainer> fm_;
   std::string family_, options_text_, encoders_;
-  SeenItems seen_;
+  DataHandle data_;                   // null where training is on plain rows
+  std::optional<SeenItems> earlier_;  // of the model that is continued
 };
 
 // `validation`, `start` and `description` (of the features; not null for the model "fm") may be
@@ -354,6 +361,21 @@ ModelHandle train_popularity(const DataHandle& data, const std::string& options_
   });
 }
 
+// Of ranges [{low, high, logarithmic, whole}] and {trials, seed}: trials x ranges, row by row.
+val draw_options(const val& ranges, const val& options) {
+  return guarded([&] {
+    const Options given(options);
+    std::vector<OptionRange> list;
+    const auto count = ranges["length"].as<std::uint32_t>();
+    for (std::uint32_t k = 0; k < count; ++k) {
+      const Options range(ranges[k]);
+      list.push_back({range.number("low"), range.number("high"), range.flag("logarithmic"),
+                      range.flag("whole")});
+    }
+    return to_js(featherfm::draw_options(list, given.index("trials"), given.seed()));
+  });
+}
+
 }  // namespace
 
 EMSCRIPTEN_BINDINGS(train) {
@@ -369,6 +391,7 @@ EMSCRIPTEN_BINDINGS(train) {
            &make_trainer);
   function("makeRowTrainer(options, optionsText, rows, validation, start)", &make_row_trainer);
   function("trainPopularity(data, optionsText)", &train_popularity);
+  function("drawOptions(ranges, options)", &draw_options);
 }
 
 }  // namespace featherfm::bindings
