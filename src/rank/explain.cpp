@@ -25,7 +25,10 @@ class Places {
 // The base takes what is left, so that the parts sum to the score.
 void balance(Explanation& explanation) {
   double rest = explanation.score;
-  for (const float contribution : explanation.contributions) rest -= double{contribution};
+  for (float& contribution : explanation.contributions) {
+    contribution += 0.0f;  // no -0 is shown to anybody
+    rest -= double{contribution};
+  }
   for (const ColumnShare& column : explanation.columns) rest -= double{column.share};
   explanation.base = static_cast<float>(rest);
 }

@@ -47,6 +47,7 @@ export const modelVerbs = all<
   "predictDistribution",
   "recommend",
   "recommendAll",
+  "explain",
   "similarItems",
   "similarUsers",
   "userVectors",
