@@ -287,7 +287,10 @@ export class Encoder {
     const { encoding } = this;
     if (encoding.type === "number") return undefined;
     if (encoding.type !== "buckets") return encoding.categories.at(column);
-    const [from, to] = [encoding.boundaries[column - 1], encoding.boundaries[column]];
+    const [from, to] = [column - 1, column].map((k) => {
+      const boundary = encoding.boundaries[k];
+      return boundary === undefined ? undefined : Number(boundary.toPrecision(4));
+    });
     if (from === undefined) return to === undefined ? "any" : `below ${to}`;
     return to === undefined ? `from ${from}` : `${from} to ${to}`;
   }
