@@ -109,7 +109,8 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
     if (given.flag("novelty")) {
       // How popular items are in training is what the lists are measured by.
       if (train) information = self_information(train->item_counts(), train->users());
-      asked.information = train ? std::span<const float>(information) : model.information("metrics");
+      asked.information =
+          train ? std::span<const float>(information) : model.information("metrics");
     }
     if (!missing(given.raw("negatives"))) {
       const Options negatives = given.part("negatives");

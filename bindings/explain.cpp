@@ -66,9 +66,8 @@ val guest_to_js(const ServedModel& model, const SampleUser& user) {
 }
 
 // `score`: the one to be explained; that of the folded-in user when left out.
-val explained(ServedModel& model, const Start& start, const GivenRatings& given,
-              std::uint32_t item, std::optional<float> regularization,
-              std::optional<float> score) {
+val explained(ServedModel& model, const Start& start, const GivenRatings& given, std::uint32_t item,
+              std::optional<float> regularization, std::optional<float> score) {
   const ScoreParts folded =
       model.posterior()
           ? SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), start.sampled)
@@ -76,9 +75,9 @@ val explained(ServedModel& model, const Start& start, const GivenRatings& given,
           : model.fold_in().explain(given, item, start.user, regularization);
   const float told = score.value_or(folded.score);
   const Explanation explanation =
-      model.file.is_fm() ? featherfm::explain(folded, told, model.file.fm(), start.row.row(0),
-                                              item, given.items)
-                         : featherfm::explain(folded, told);
+      model.file.is_fm()
+          ? featherfm::explain(folded, told, model.file.fm(), start.row.row(0), item, given.items)
+          : featherfm::explain(folded, told);
   std::vector<std::uint32_t> columns;
   std::vector<float> shares;
   for (const ColumnShare& column : explanation.columns) {
@@ -117,8 +116,7 @@ val fold_in(ServedModel& model, const val& ratings) {
 val explain(ServedModel& model, const val& ratings, std::uint32_t item) {
   return guarded([&] {
     const Given given(model, Options(ratings));
-    return explained(model, given.start, given.ratings(), item, given.regularization,
-                     std::nullopt);
+    return explained(model, given.start, given.ratings(), item, given.regularization, std::nullopt);
   });
 }
 
@@ -129,8 +127,7 @@ val explain_user(ServedModel& model, std::uint32_t user, std::uint32_t item) {
     const OwnRatings own = own_ratings(model.file.seen, user, model.towers);
     const Start start =
         model.file.is_fm() ? Start(model, without_identity(model.file.fm(), user)) : Start(model);
-    return explained(model, start, own.given(), item, std::nullopt,
-                     model.towers.score(user, item));
+    return explained(model, start, own.given(), item, std::nullopt, model.towers.score(user, item));
   });
 }
 

@@ -43,10 +43,10 @@ val split_rows(const RowSet& rows, const val& options) {
     const Options given(options);
     const std::uint32_t size = rows.rows->rows();
     const std::string by = given.text("by");
-    const Positions chosen =
-        by == "random" ? random_rows(size, given.number("testFraction"), given.seed())
-        : by == "fold" ? fold_rows(size, fold_from_js(given), given.seed())
-                       : from_js<std::uint32_t>(given.raw("testRows"));
+    const Positions chosen = by == "random"
+                                 ? random_rows(size, given.number("testFraction"), given.seed())
+                             : by == "fold" ? fold_rows(size, fold_from_js(given), given.seed())
+                                            : from_js<std::uint32_t>(given.raw("testRows"));
     std::vector<char> in_test(size);
     for (const std::uint32_t row : chosen) {
       if (row >= size) {

@@ -188,9 +188,9 @@ struct Request {
 std::vector<Scored> ordered(const ServedModel& model, const Request& request,
                             std::vector<Scored> pool) {
   if (!request.order.any()) return pool;
-  return rerank(pool, request.n, request.order, model.towers.items, model.towers.factors,
-                request.order.novelty > 0 ? model.information("novelty")
-                                          : std::span<const float>{});
+  return rerank(
+      pool, request.n, request.order, model.towers.items, model.towers.factors,
+      request.order.novelty > 0 ? model.information("novelty") : std::span<const float>{});
 }
 
 val shown(ServedModel& model, UserView user, const Request& request,
@@ -216,9 +216,8 @@ val sampled_top(const ServedModel& model, const SampleUser& user, const Request&
   // all the way down.
   const std::size_t ranked = request.min_score ? items : request.pool();
   std::vector<Scored> best;
-  for (const Scored& scored :
-       optimistic_top(model.sample_towers(), user, items, ranked, request.optimism,
-                      request.filter(seen))) {
+  for (const Scored& scored : optimistic_top(model.sample_towers(), user, items, ranked,
+                                             request.optimism, request.filter(seen))) {
     if (best.size() == request.pool()) break;
     const float mean = predictions.predict(user, scored.index).mean;
     if (request.min_score && mean < *request.min_score) continue;

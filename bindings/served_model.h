@@ -42,8 +42,8 @@ class ServedModel {
     return *sample_towers_;
   }
 
-  // -log2 of each item's popularity in training (rank/rerank.h), made at first use. `argument`: what
-  // asks for it, where the model does not know how popular its items are.
+  // -log2 of each item's popularity in training (rank/rerank.h), made at first use. `argument`:
+  // what asks for it, where the model does not know how popular its items are.
   std::span<const float> information(const char* argument) const {
     if (information_.empty()) {
       if (file.seen.users() != towers.users.rows()) {
@@ -51,7 +51,8 @@ class ServedModel {
              {"the model does not know how popular its items are: it was saved without what its "
               "users have seen, or comes from elsewhere"});
       }
-      information_ = self_information(file.seen.item_counts(towers.items.rows()), file.seen.users());
+      information_ =
+          self_information(file.seen.item_counts(towers.items.rows()), file.seen.users());
     }
     return information_;
   }

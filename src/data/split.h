@@ -23,9 +23,9 @@ Positions random_rows(std::uint32_t size, double test_fraction, std::uint64_t se
 // stays in training.
 Positions user_random_test(const Interactions& data, double test_fraction, std::uint64_t seed);
 
-// One of `folds` parts that do not overlap, number `fold` from 0: all folds of the same seed together
-// are everything, and their sizes differ by one at the most. Errors: out_of_range for fewer than 2
-// folds, or a fold that is not below their number.
+// One of `folds` parts that do not overlap, number `fold` from 0: all folds of the same seed
+// together are everything, and their sizes differ by one at the most. Errors: out_of_range for
+// fewer than 2 folds, or a fold that is not below their number.
 struct Fold {
   std::uint32_t folds = 5, fold = 0;
 };

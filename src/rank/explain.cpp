@@ -104,8 +104,7 @@ Explanation explain(const ScoreParts& folded, float score, const FactorizationMa
       const auto v = model.factors.columns_of(column);
       double others = 0;
       for (std::size_t f = 0; f < k; ++f) others += double{v[f]} * (sum[f] - x * double{v[f]});
-      const auto share =
-          static_cast<float>(x * double{model.linear[column]} + 0.5 * x * others);
+      const auto share = static_cast<float>(x * double{model.linear[column]} + 0.5 * x * others);
       const bool in_set = set && column >= set->begin && column < set->begin + set->columns;
       const std::uint32_t place = in_set ? places[column - set->begin] : none;
       if (place != none) {

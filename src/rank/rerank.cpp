@@ -78,8 +78,7 @@ std::vector<Scored> rerank(std::span<const Scored> pool, std::size_t n, const Re
     double best_value = 0;
     for (std::size_t k = 0; k < pool.size(); ++k) {
       if (taken[k]) continue;
-      const double value =
-          (1 - wanted.diversity) * relevance[k] - wanted.diversity * closest[k];
+      const double value = (1 - wanted.diversity) * relevance[k] - wanted.diversity * closest[k];
       if (best == pool.size() || value > best_value) {
         best = k;
         best_value = value;

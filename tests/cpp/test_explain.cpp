@@ -110,8 +110,7 @@ TEST_CASE("columns of a machine have their Shapley values, and ratings what thei
       const OwnRatings own = own_ratings(world.seen, user, towers);
       const ScoreParts folded = fold_in.explain(own.given(), item, start);
       const float score = towers.score(user, item);
-      const Explanation explanation =
-          explain(folded, score, model, known.row(0), item, own.items);
+      const Explanation explanation = explain(folded, score, model, known.row(0), item, own.items);
       CHECK(close(sum_of(explanation), score));
       // The base is the constant, and what is left of the user beside the ratings.
       CHECK(close(explanation.base, double{model.constant} + score - folded.score, 1e-3));

@@ -12,8 +12,7 @@ using namespace featherfm;
 using namespace featherfm::testing;
 
 TEST_CASE("draws lie in their ranges and fill them evenly, on the scale that was asked for") {
-  const OptionRange ranges[] = {
-      {-2, 6}, {1e-4, 1, true}, {1, 4, false, true}, {1, 64, true, true}};
+  const OptionRange ranges[] = {{-2, 6}, {1e-4, 1, true}, {1, 4, false, true}, {1, 64, true, true}};
   constexpr std::uint32_t trials = 8000;
   const auto draws = draw_options(ranges, trials, 1);
   REQUIRE(draws.size() == 4 * trials);

@@ -44,8 +44,8 @@ TEST_CASE("lists have the novelty, diversity, concentration and coverage of the 
   const Plane plane;
   const std::uint32_t ks[] = {3, 2};
   const auto information = self_information(Indices{3, 1, 2, 2, 4, 1}, 8);
-  const auto metrics = ranking_metrics(plane.towers, plane.test, &plane.train,
-                                       {ks, 0, true, information});
+  const auto metrics =
+      ranking_metrics(plane.towers, plane.test, &plane.train, {ks, 0, true, information});
   CHECK(close(metrics.at[1].novelty, 2.1768796874));
   CHECK(close(metrics.at[1].diversity, 0.9022802462));
   CHECK(close(metrics.at[1].gini, 0.1666666667));
@@ -61,8 +61,7 @@ TEST_CASE("a cut-off beyond the items takes all of them, and the same list twice
   const Plane plane;
   const std::uint32_t ks[] = {100, 6, 100};
   const auto information = self_information(Indices{3, 1, 2, 2, 4, 1}, 8);
-  const auto at =
-      ranking_metrics(plane.towers, plane.test, nullptr, {ks, 0, true, information}).at;
+  const auto at = ranking_metrics(plane.towers, plane.test, nullptr, {ks, 0, true, information}).at;
   CHECK(at[0].gini == 0);  // everybody is shown everything
   CHECK(at[0].coverage == 1);
   for (const std::size_t j : {1u, 2u}) {
@@ -121,8 +120,7 @@ TEST_CASE("sampled negatives are a function of the seed, and right on average") 
   const auto [train, test] = split_at(data, random_test(data, 0.3, 1));
   const std::uint32_t ks[] = {5};
   const auto measured = [&](std::uint32_t count, std::uint64_t seed) {
-    return ranking_metrics(towers, test, &train,
-                           {ks, 3, false, {}, SampledNegatives{count, seed}});
+    return ranking_metrics(towers, test, &train, {ks, 3, false, {}, SampledNegatives{count, seed}});
   };
   CHECK(measured(10, 1).mrr == measured(10, 1).mrr);
   CHECK(measured(10, 1).mrr != measured(10, 2).mrr);
@@ -146,8 +144,8 @@ TEST_CASE("a draw takes every item that was not met equally often") {
   double ahead = 0;
   constexpr int rounds = 2000;
   for (std::uint64_t seed = 0; seed < rounds; ++seed) {
-    const auto metrics = ranking_metrics(towers, test, &train,
-                                         {{}, 4, false, {}, SampledNegatives{1, seed}});
+    const auto metrics =
+        ranking_metrics(towers, test, &train, {{}, 4, false, {}, SampledNegatives{1, seed}});
     ahead += 1 - metrics.auc;
   }
   // Of the nine items 0 to 4 and 6 to 9, four are ahead.

@@ -17,7 +17,7 @@ const space = {
   factors: { min: 1, max: 20, integer: true, scale: "log" },
   regularization: { user: { min: 0.1, max: 5, scale: "log" } },
 } as const;
-const timeless = (trials: Trial[]) => trials.map(({ elapsedMs: _, ...rest }) => rest);
+const timeless = (trials: Trial[]) => trials.map((trial) => ({ ...trial, elapsedMs: 0 }));
 
 describe("in a worker", () => {
   test("crossValidate() gives what the engine gives, and says how far it is", async () => {

@@ -226,7 +226,7 @@ describe("search()", () => {
     const run = (trials: number, seed: number) =>
       ff
         .search(data, space, { trials, seed })
-        .trials.map(({ elapsedMs: _, ...rest }) => rest)
+        .trials.map((trial) => ({ ...trial, elapsedMs: 0 }))
         .sort((a, b) => a.trial - b.trial);
     expect(run(6, 1)).toEqual(run(6, 1));
     expect(run(9, 1).slice(0, 6)).toEqual(run(6, 1));

@@ -148,7 +148,7 @@ export class Engine {
     trainOptions: ModelOptions,
     options?: CrossValidateOptions<M>,
   ): CrossValidation<M> {
-    return finish(this.#crossValidate(data, trainOptions, options)) as CrossValidation<M>;
+    return finish(this.#crossValidate(data, trainOptions, options));
   }
 
   /** As `crossValidate`, sharing the thread like `trainAsync`. */
@@ -157,9 +157,7 @@ export class Engine {
     trainOptions: ModelOptions,
     options?: CrossValidateOptions<M>,
   ): Promise<CrossValidation<M>> {
-    return finishAsync(() => this.#crossValidate(data, trainOptions, options)) as Promise<
-      CrossValidation<M>
-    >;
+    return finishAsync(() => this.#crossValidate(data, trainOptions, options));
   }
 
   #crossValidate(data: Dataset | Rows, trainOptions: unknown, options: unknown) {

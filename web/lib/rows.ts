@@ -12,7 +12,7 @@ import {
   checkObject,
   valueOf,
 } from "./options/checks.js";
-import type { NumberArray, Rows, RowsInput, Split, SplitOptions } from "./types.js";
+import type { Rows, RowsInput, Split, SplitOptions } from "./types.js";
 
 const inputNames = ["values", "columns", "indices", "offsets", "targets", "weights", "fields"];
 

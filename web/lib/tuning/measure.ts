@@ -35,10 +35,8 @@ export const measuringNames = [
   "onProgress",
 ];
 
-export function checkCallback<F>(given: Record<string, unknown>, name: string): F | undefined {
-  if (given[name] === undefined || typeof given[name] === "function") {
-    return given[name] as F | undefined;
-  }
+export function checkCallback(given: Record<string, unknown>, name: string): unknown {
+  if (given[name] === undefined || typeof given[name] === "function") return given[name];
   throw new ArgumentError(
     "INVALID_ARGUMENT",
     `${name} must be a function; got ${show(given[name])}`,
@@ -59,7 +57,7 @@ export function checkMeasuring(given: Record<string, unknown>, metrics: unknown)
     filterSeen: checkBoolean(valueOf(given, "filterSeen", true), "filterSeen"),
     seed: checkInteger(valueOf(given, "seed", 1), "seed", { min: 0, max: Number.MAX_SAFE_INTEGER }),
     signal: checkSignal(given["signal"]),
-    onProgress: checkCallback(given, "onProgress"),
+    onProgress: checkCallback(given, "onProgress") as Measuring["onProgress"],
   };
 }
 
@@ -137,7 +135,9 @@ export function* measure(
       ...options,
       ...(validation !== undefined && { validation }),
       signal: measuring.signal,
-      onEpoch: () => void tally.epochs++,
+      onEpoch: () => {
+        tally.epochs++;
+      },
       onProgress: ({ fraction }: { fraction: number }) => course.at(fraction),
     });
     parts.push(model);

@@ -99,7 +99,7 @@ function planRungs(trials: readonly ModelOptions[], by: string, reduction: numbe
     const share = reduction ** (sizes.length - 1 - rung);
     const amount = (options: ModelOptions) => Math.max(1, Math.round(full(options) / share));
     const optionsOf = (options: ModelOptions) =>
-      ({ ...options, [resourceOf(options)]: amount(options) }) as ModelOptions;
+      ({ ...options, [resourceOf(options)]: amount(options) });
     return { size, optionsOf, weightOf: amount };
   });
 }
@@ -136,7 +136,7 @@ export function search(
   const metric = valueOf(controls, "metric", "rmse") as Metric;
   const measuring = checkOneMetric(controls, metric);
   const splits = checkValidation(controls["validation"], data, measuring.seed);
-  const onTrial = checkCallback<SearchOptions["onTrial"]>(controls, "onTrial");
+  const onTrial = checkCallback(controls, "onTrial") as SearchOptions["onTrial"];
   const drawn = draw(core, space, count, measuring.seed);
   if (by === "halving") {
     const ranges = space.dimensions.map(({ name }) => name);

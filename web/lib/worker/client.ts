@@ -41,7 +41,6 @@ import type {
 import type { WasmSource } from "../wasm.js";
 import {
   type Callback,
-  callbackMessages,
   type FromWorker,
   type Kind,
   type Reference,
@@ -302,12 +301,11 @@ export class RemoteEngine {
 
   /** A call that takes time: its callbacks are called here, and the signal ends it. */
   async #controlled<T>(verb: string, args: unknown[], options: object): Promise<T> {
-    const { signal: given, ...rest } = checkObject(options, "options");
-    const signal = checkSignal(given);
+    const given = checkObject(options, "options");
+    const { signal: unchecked, onEpoch, onProgress, onTrial, ...rest } = given;
+    const signal = checkSignal(unchecked);
     const callbacks: Callbacks = {};
-    for (const name of Object.keys(callbackMessages) as Callback[]) {
-      const callback = rest[name];
-      delete rest[name];
+    for (const [name, callback] of Object.entries({ onEpoch, onProgress, onTrial })) {
       if (callback === undefined) continue;
       if (typeof callback !== "function") {
         throw new ArgumentError(
@@ -316,7 +314,7 @@ export class RemoteEngine {
           name,
         );
       }
-      callbacks[name] = callback as (report: never) => void;
+      callbacks[name as Callback] = callback as (report: never) => void;
     }
     throwIfAborted(signal);
     const wanted: Wanted = Object.keys(callbacks) as Callback[];

@@ -32,13 +32,8 @@ export type FromWorker =
   /** The engine could not be loaded, or died; the worker is of no use any more. */
   | { type: "dead"; error: ErrorMessage };
 
-/** What the engine calls while it works, and the messages that take its place. */
-export const callbackMessages = {
-  onEpoch: "epoch",
-  onProgress: "progress",
-  onTrial: "trial",
-} as const;
-export type Callback = keyof typeof callbackMessages;
+/** What the engine calls while it works; a message takes the place of each. */
+export type Callback = "onEpoch" | "onProgress" | "onTrial";
 
 /** The last argument of calls that take time: which callbacks the client wants. */
 export type Wanted = readonly Callback[];
