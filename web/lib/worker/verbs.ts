@@ -51,6 +51,7 @@ export const modelVerbs = all<
   "predictDistribution",
   "recommend",
   "recommendAll",
+  "explain",
   "similarItems",
   "similarUsers",
   "userVectors",
