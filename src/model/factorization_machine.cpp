@@ -149,18 +149,10 @@ std::vector<float> scores(const FactorizationMachine& model, const Design& desig
 FieldStrength field_strength(const FactorizationMachine& model, const ColumnField& field) {
   FieldStrength strength;
   for (std::uint32_t j = field.begin; j < field.begin + field.columns; ++j) {
-    const double w = model.linear[j];
     const float* v = model.factors.row(j);
-    const double square = simd::dot(v, v, model.factors.stride());
-    if (w == 0 && square == 0) continue;
-    strength.linear += w * w;
-    strength.factors += square;
-    ++strength.used;
+    strength.add(model.linear[j], simd::dot(v, v, model.factors.stride()));
   }
-  const double used = strength.used > 0 ? strength.used : 1;
-  strength.linear = std::sqrt(strength.linear / used);
-  strength.factors = std::sqrt(strength.factors / used);
-  return strength;
+  return strength.root_means();
 }
 
 }  // namespace featherfm

@@ -14,6 +14,7 @@
 #include "base/matrix.h"
 #include "base/random.h"
 #include "data/design.h"
+#include "model/field_strength.h"
 #include "model/towers.h"
 
 namespace featherfm {
@@ -156,11 +157,6 @@ class DesignScores {
 };
 std::vector<float> scores(const FactorizationMachine& model, const Design& design);
 
-// How much weight a field carries: root mean squares over its columns that are not zero.
-struct FieldStrength {
-  double linear = 0, factors = 0;  // of w_j; of |v_j|
-  std::uint32_t used = 0;          // columns with any parameter that is not 0
-};
 FieldStrength field_strength(const FactorizationMachine& model, const ColumnField& field);
 
 }  // namespace featherfm
