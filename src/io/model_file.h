@@ -18,6 +18,15 @@
 //   posterior_penalties [S]  posterior_linear [columns, S]     F32
 //   classes [c]  posterior_cutpoints [S, c - 1]                F32: of ordered classes; else empty
 //   chain_...                                                  where the chain goes on
+// Family "hybrid":
+//   embeddings [columns, k]  biases [columns]                  F32, needed
+//   user_row_offsets ... item_row_values                       as of an fm, needed
+//   squared_gradients [columns, k + 1]                         F32: what the optimizer remembers of
+//                                                              embeddings and biases
+//   squared_steps [columns, k + 1]                             F32: likewise, of AdaDelta only
+//   placing [2]  seed [1]                                      F32, U64, needed: learning rate and
+//                                                              penalty of users; for new ones
+//   positive_from [1]                                          F32: where positives begin
 // All:
 //   value_range [2]        F32: lowest and highest value; unlimited when missing
 //   fold_in [3]            F32: regularization, the bias's, frequency scaling; 0.1, 0.1, 1 when
@@ -29,9 +38,10 @@
 //   "true" | "false", fill "none" | "per_item" | "user_mean", options (JSON of the training
 //   options); of an fm: fields (their number), field_0_name, field_0_side "user" | "item" |
 //   "context", field_0_columns, field_1_name ..., units_per_day, set_scale "root" | "mean", of a
-//   sampled one task "regression" | "classification" | "ordinal" and sweeps; features (JSON: how
-//   values become
-//   columns)
+//   sampled one task "regression" | "classification" | "ordinal" and sweeps; of a
+//   hybrid: fields ... as of an fm, loss "warp" | "bpr" | "warp-kos" | "logistic", optimizer
+//   "adagrad" | "adadelta", normalize "true" | "false", max_sampled; features (JSON: how values
+//   become columns)
 //
 // So a model trained elsewhere comes in with two matrices, and any safetensors reader opens ours.
 #pragma once
@@ -44,13 +54,14 @@
 #include "data/seen_items.h"
 #include "io/safetensors.h"
 #include "model/factorization_machine.h"
+#include "model/hybrid.h"
 #include "model/matrix_factorization.h"
 
 namespace featherfm {
 
 struct ModelFile {
   std::string family = "mf", options = "{}";
-  std::variant<MatrixFactorization, FactorizationMachine> model;
+  std::variant<MatrixFactorization, FactorizationMachine, HybridModel> model;
   SeenItems seen;
   std::string user_ids, item_ids;  // JSON; empty when missing
   std::string features = {};  // JSON of the caller's feature encoders; empty when there are none
@@ -59,9 +70,13 @@ struct ModelFile {
   MatrixFactorization& mf() { return std::get<MatrixFactorization>(model); }
   const MatrixFactorization& mf() const { return std::get<MatrixFactorization>(model); }
   const FactorizationMachine& fm() const { return std::get<FactorizationMachine>(model); }
+  const HybridModel& hybrid() const { return std::get<HybridModel>(model); }
   std::size_t users() const;
   std::size_t items() const;
   bool is_fm() const { return std::holds_alternative<FactorizationMachine>(model); }
+  bool is_hybrid() const { return std::holds_alternative<HybridModel>(model); }
+  // What describes users and items, of models that have features; else null.
+  const FeatureSpace* space() const;
 };
 
 struct SaveOptions {
