@@ -9,8 +9,10 @@
 #include "base/portable_math.h"
 #include "features.h"
 #include "guard.h"
+#include "rank/hybrid_fold_in.h"
 #include "rank/metrics.h"
 #include "rank/optimistic.h"
+#include "rank/ranks.h"
 #include "rank/sample_fold_in.h"
 #include "served_model.h"
 #include "train/fm_options.h"
@@ -27,6 +29,10 @@ class Contexts {
   Contexts(const ServedModel& model, const val& features) {
     const auto given = features_from_js(features);
     if (given.empty()) return;
+    if (!model.file.is_fm()) {
+      fail(ErrorCode::invalid_argument, "context",
+           {"only a model of the family \"fm\" takes a context"});
+    }
     const FactorizationMachine& machine = model.file.fm();
     const SparseRows rows = describe(machine.space, Side::context, given, {});
     sums_.emplace(row_sums(machine, rows));
@@ -257,10 +263,18 @@ struct Given {
         weights(from_js<float>(given.raw("weights"))),
         start(average_user(model.towers)) {
     if (!missing(given.raw("regularization"))) regularization = given.real("regularization");
-    if (!model.file.is_fm()) return;
-    const FactorizationMachine& machine = model.file.fm();
+    const FeatureSpace* space = model.file.space();
+    if (!space) return;
     const SparseRows row =
-        describe(machine.space, Side::user, features_from_js(given.raw("features")), items);
+        describe(*space, Side::user, features_from_js(given.raw("features")), items);
+    if (model.file.is_hybrid()) {
+      const AlignedFloats sum = represent(model.file.hybrid(), row, 0);
+      const std::size_t k = model.towers.factors;
+      std::copy_n(sum.begin(), k, start.row.begin());
+      start.offset = sum[k];
+      return;
+    }
+    const FactorizationMachine& machine = model.file.fm();
     add_to(start, row_sums(machine, row), 0);
     if (!model.posterior()) return;
     sampled = model.sample_towers().user(static_cast<std::uint32_t>(model.towers.users.rows()));
@@ -296,7 +310,10 @@ val fold_in(ServedModel& model, const val& ratings) {
       return guest_to_js(model, fold_in.fold(given.ratings(), given.regularization));
     }
     const FoldedUser user =
-        model.fold_in().fold(given.ratings(), given.start, given.regularization);
+        model.file.is_hybrid()
+            ? HybridFoldIn(model.towers, model.file.hybrid().rule)
+                  .fold(given.ratings(), given.start, given.regularization)
+            : model.fold_in().fold(given.ratings(), given.start, given.regularization);
     val result = val::object();
     set(result, "vector", to_js(user.vector));
     set(result, "bias", double{user.bias});
@@ -311,6 +328,9 @@ val explain(ServedModel& model, const val& ratings, std::uint32_t item) {
         model.posterior()
             ? SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), given.sampled)
                   .explain(given.ratings(), item, given.regularization)
+        : model.file.is_hybrid()
+            ? HybridFoldIn(model.towers, model.file.hybrid().rule)
+                  .explain(given.ratings(), item, given.start, given.regularization)
             : model.fold_in().explain(given.ratings(), item, given.start, given.regularization);
     val result = val::object();
     set(result, "score", double{parts.score});
@@ -403,8 +423,18 @@ val predict_guest(const ServedModel& model, const val& user, const val& items, b
 // sample has of it besides what it shares with the user.
 val describe_item(const ServedModel& model, const val& features) {
   return guarded([&] {
+    const FeatureSpace* space = model.file.space();
+    if (!space) fail(ErrorCode::invalid_argument, "model", {"the model knows no features"});
+    const SparseRows row = describe(*space, Side::item, features_from_js(features), {});
+    if (model.file.is_hybrid()) {
+      const AlignedFloats sum = represent(model.file.hybrid(), row, 0);
+      const std::size_t k = model.towers.factors;
+      val result = val::object();
+      set(result, "vector", to_js(std::span<const float>(sum).first(k)));
+      set(result, "bias", double{sum[k]});
+      return result;
+    }
     const FactorizationMachine& machine = model.file.fm();
-    const SparseRows row = describe(machine.space, Side::item, features_from_js(features), {});
     // The row of an item among the users' columns: its own terms come out as the offset.
     UserRow item{AlignedFloats(model.towers.items.stride()), 0};
     add_to(item, row_sums(machine, row), 0);
@@ -544,11 +574,33 @@ RatingErrors errors_on(const FactorizationMachine& model, Design design, const c
                        model.range);
 }
 
-// Of a factorization machine: `features`, what describes the test set's users, items and contexts,
+// Of the probabilities of a hybrid model on the labels that its rule makes of the values.
+RatingErrors label_errors(const HybridModel& model, const Interactions& test,
+                          std::span<const FeatureField> features) {
+  if (model.link != Link::logistic) {
+    fail(ErrorCode::invalid_argument, "metrics",
+         {"a hybrid model trained on pairs of items ranks and predicts no ratings; ask for ranking "
+          "metrics"});
+  }
+  const Design design = make_design(model.space, test, features);
+  const Towers towers = model.towers(*design.blocks[0].table, *design.blocks[1].table);
+  std::vector<float> scores, labels;
+  for (std::size_t k = 0; k < design.size(); ++k) {
+    scores.push_back(towers.score(design.blocks[0].row_of(k), design.blocks[1].row_of(k)));
+    labels.push_back(model.rule.positive(design.targets[k]) ? 1.0f : 0.0f);
+  }
+  return rating_errors(scores, labels, design.weights, model.link, model.range);
+}
+
+// Of models with features: `features`, what describes the test set's users, items and contexts,
 // and what its timestamps count.
 val evaluate_ratings(const ServedModel& model, const Interactions& test, const val& features,
                      double units_per_day) {
   return guarded([&] {
+    if (model.file.is_hybrid()) {
+      return rating_errors_to_js(
+          label_errors(model.file.hybrid(), test, features_from_js(features)));
+    }
     if (!model.file.is_fm()) return rating_errors_to_js(rating_errors(model.towers, test));
     const FactorizationMachine& machine = model.file.fm();
     return rating_errors_to_js(errors_on(
@@ -587,11 +639,25 @@ val evaluate_rows(const ServedModel& model, const RowSet& rows) {
   });
 }
 
-// {constant, linear, factors}: factors row-major, columns x k.
+// {constant, linear, factors}: factors row-major, columns x k. Of a hybrid model the biases and
+// embeddings of its features.
 val parameters(const ServedModel& model) {
   return guarded([&] {
-    const FactorizationMachine& machine = machine_of(model);
     val result = val::object();
+    if (model.file.is_hybrid()) {
+      const Matrix& rows = model.file.hybrid().rows;
+      const std::size_t k = model.file.hybrid().factors();
+      std::vector<float> biases, embeddings;
+      for (std::size_t j = 0; j < rows.rows(); ++j) {
+        biases.push_back(rows.row(j)[k]);
+        embeddings.insert(embeddings.end(), rows.row(j), rows.row(j) + k);
+      }
+      set(result, "constant", 0.0);
+      set(result, "linear", to_js(biases));
+      set(result, "factors", to_js(embeddings));
+      return result;
+    }
+    const FactorizationMachine& machine = machine_of(model);
     set(result, "constant", double{machine.constant});
     set(result, "linear", to_js(machine.linear));
     set(result, "factors", to_js(machine.factors.without_padding()));
@@ -607,14 +673,16 @@ val classes(const ServedModel& model) {
   });
 }
 
-// [{name, side, begin, columns, used, linear, factors}] of a factorization machine; else empty.
+// [{name, side, begin, columns, used, linear, factors}] of models with features; else empty.
 val fields(const ServedModel& model) {
   return guarded([&] {
     val result = val::array();
-    if (!model.file.is_fm()) return result;
-    const FactorizationMachine& machine = model.file.fm();
-    for (const ColumnField& field : machine.space.fields) {
-      const FieldStrength strength = field_strength(machine, field);
+    const FeatureSpace* space = model.file.space();
+    if (!space) return result;
+    for (const ColumnField& field : space->fields) {
+      const FieldStrength strength = model.file.is_hybrid()
+                                         ? field_strength(model.file.hybrid(), field)
+                                         : field_strength(model.file.fm(), field);
       val entry = val::object();
       set(entry, "name", val(field.name));
       set(entry, "side",
@@ -658,6 +726,14 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
   });
 }
 
+// The place of each item in its user's list, from 0.
+val predict_rank(const ServedModel& model, const val& users, const val& items, bool filter_seen) {
+  return guarded([&] {
+    return to_js(ranks(model.towers, from_js<std::uint32_t>(users), from_js<std::uint32_t>(items),
+                       filter_seen ? &model.file.seen : nullptr));
+  });
+}
+
 // {vectors, dimensions, offsets} of "users" or "items": the rows one after the other, without their
 // padding; the offsets are those of the users.
 val vectors(const ServedModel& model, const std::string& side) {
@@ -674,7 +750,7 @@ val vectors(const ServedModel& model, const std::string& side) {
 
 val singular_values(const ServedModel& model) {
   return guarded([&] {
-    return model.file.is_fm() ? to_js(std::span<const float>{})
+    return model.file.space() ? to_js(std::span<const float>{})
                               : to_js(model.file.mf().singular_values);
   });
 }
@@ -734,6 +810,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .property(
           "features", +[](const ServedModel& m) { return m.file.features; })
       .function("predict(users, items, clip, context)", &predict)
+      .function("predictRank(users, items, filterSeen)", &predict_rank)
       .function("recommend(users, filterSeen, options)", &recommend)
       .function("similar(side, row, n, measure)", &similar)
       .function("foldIn(ratings)", &fold_in)

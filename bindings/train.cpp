@@ -11,6 +11,7 @@
 #include "guard.h"
 #include "served_model.h"
 #include "train/fm_als.h"
+#include "train/hybrid_sgd.h"
 #include "train/mf_als.h"
 #include "train_options.h"
 
@@ -49,25 +50,41 @@ class TrainerHandle {
     }
   }
 
-  // Of a factorization machine over users and items; `description` is {features,
+  // Of a model over users and items with features; `description` is {features,
   // validationFeatures | null, validationUnitsPerDay, encoders}.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start, const Options& description)
-      : family_("fm"),
-        options_text_(options_text),
+      : options_text_(options_text),
         encoders_(description.text("encoders")),
         seen_(seen_by(data, start)) {
     const Options given(options);
+    family_ = given.text("model");
+    const bool hybrid = family_ == "hybrid";
     const auto features = features_from_js(description.raw("features"));
-    FmData examples;
-    examples.space = make_feature_space(*data, seen_, features, read_derived(given),
-                                        start ? &start->file.fm().space : nullptr);
-    examples.train = std::make_shared<Design>(make_design(examples.space, *data, features));
+    FeatureSpace space = make_feature_space(
+        *data, seen_, features, hybrid ? read_identity(given) : read_derived(given),
+        start ? start->file.space() : nullptr);
+    Design validation_rows;
     if (validation) {
-      examples.validation = std::make_shared<Design>(make_design(
-          examples.space, *validation, features_from_js(description.raw("validationFeatures")),
-          description.number("validationUnitsPerDay")));
+      validation_rows =
+          make_design(space, *validation, features_from_js(description.raw("validationFeatures")),
+                      description.number("validationUnitsPerDay"));
     }
+    if (hybrid) {
+      HybridData examples{std::move(space), data, seen_};
+      if (validation) {
+        examples.validation = validation;
+        examples.validation_users = validation_rows.blocks[0].table;
+        examples.validation_items = validation_rows.blocks[1].table;
+      }
+      trainer_ = make_hybrid_sgd(read_hybrid(given), std::move(examples),
+                                 start ? &start->file.hybrid() : nullptr);
+      return;
+    }
+    FmData examples;
+    examples.train = std::make_shared<Design>(make_design(space, *data, features));
+    examples.space = std::move(space);
+    if (validation) examples.validation = std::make_shared<Design>(std::move(validation_rows));
     trainer_ = make_fm_trainer(given, std::move(examples), start);
   }
 
@@ -128,7 +145,7 @@ class TrainerHandle {
   }
 
  private:
-  static val losses_to_js(const EpochLosses& losses) {
+  val losses_to_js(const EpochLosses& losses) const {
     val result = val::object();
     set(result, "trainLoss", losses.train.loss);
     set(result, "trainRmse", losses.train.rmse);
@@ -138,6 +155,7 @@ class TrainerHandle {
       set(validation, "loss", losses.validation->loss);
       set(validation, "rmse", losses.validation->rmse);
       set(validation, "mae", losses.validation->mae);
+      if (family_ == "hybrid") set(validation, "auc", losses.validation->auc);
       set(result, "validation", validation);
     }
     return result;
@@ -157,12 +175,15 @@ class TrainerHandle {
     return trainer ? trainer->get() : nullptr;
   }
 
-  std::variant<std::unique_ptr<MfTrainer>, std::unique_ptr<FmTrainer>> trainer_;
+  std::variant<std::unique_ptr<MfTrainer>, std::unique_ptr<FmTrainer>,
+               std::unique_ptr<HybridTrainer>>
+      trainer_;
   std::string family_, options_text_, encoders_;
   SeenItems seen_;
 };
 
-// `validation`, `start` and `description` (of the features; not null for the model "fm") may be
+// `validation`, `start` and `description` (of the features; not null for the models
+// "fm" and "hybrid") may be
 // null; `optionsText` is kept with the model.
 std::shared_ptr<TrainerHandle> make_trainer(const val& options, const std::string& options_text,
                                             const DataHandle& data, const DataHandle& validation,

@@ -159,11 +159,52 @@ FmGibbsOptions read_fm_gibbs(const Options& given) {
   return options;
 }
 
-DerivedColumns read_derived(const Options& given) {
-  const Options identity = given.part("identity"), derived = given.part("derived");
+HybridOptions read_hybrid(const Options& given) {
+  const Options regularization = given.part("regularization");
+  HybridOptions options;
+  options.loss = choice<HybridLoss>(given.text("loss"), "loss",
+                                    {{"warp", HybridLoss::warp},
+                                     {"bpr", HybridLoss::bpr},
+                                     {"warp-kos", HybridLoss::warp_kos},
+                                     {"logistic", HybridLoss::logistic}});
+  options.optimizer = choice<HybridOptimizer>(
+      given.text("optimizer"), "optimizer",
+      {{"adagrad", HybridOptimizer::adagrad}, {"adadelta", HybridOptimizer::adadelta}});
+  options.factors = given.index("factors");
+  if (options.optimizer == HybridOptimizer::adadelta) {
+    options.rho = given.real("rho");
+    options.epsilon = given.real("epsilon");
+  } else {
+    options.learning_rate = given.real("learningRate");
+  }
+  options.user_regularization = regularization.real("user");
+  options.item_regularization = regularization.real("item");
+  if (options.loss == HybridLoss::warp || options.loss == HybridLoss::warp_kos) {
+    options.max_sampled = given.index("maxSampled");
+  }
+  if (options.loss == HybridLoss::warp_kos) {
+    options.k = given.index("k");
+    options.n = given.index("n");
+  }
+  if (!missing(given.raw("positiveFrom"))) options.positive_from = given.real("positiveFrom");
+  options.normalize = given.flag("normalize");
+  options.epochs = given.index("epochs");
+  options.patience = given.index("patience");
+  options.seed = given.seed();
+  return options;
+}
+
+DerivedColumns read_identity(const Options& given) {
+  const Options identity = given.part("identity");
   DerivedColumns columns;
   columns.user = identity.flag("user");
   columns.item = identity.flag("item");
+  return columns;
+}
+
+DerivedColumns read_derived(const Options& given) {
+  const Options derived = given.part("derived");
+  DerivedColumns columns = read_identity(given);
   columns.user_items = derived.flag("userItems");
   columns.item_users = derived.flag("itemUsers");
   columns.day = derived.flag("day");
