@@ -186,7 +186,7 @@ HybridOptions read_hybrid(const Options& given) {
     options.k = given.index("k");
     options.n = given.index("n");
   }
-  if (!missing(given.raw("positiveFrom"))) options.positive_from = given.real("positiveFrom");
+  if (!given.raw("positiveFrom").isUndefined()) options.positive_from = given.real("positiveFrom");
   options.normalize = given.flag("normalize");
   options.epochs = given.index("epochs");
   options.patience = given.index("patience");

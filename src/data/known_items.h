@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "data/seen_items.h"
@@ -19,8 +20,8 @@ class KnownItems {
     const std::size_t users = seen_.offsets.size() - 1;
     tables_.reserve(users);
     for (std::uint32_t user = 0; user < users; ++user) {
-      const auto begin = seen_.items.begin() + seen_.offsets[user],
-                 end = seen_.items.begin() + seen_.offsets[user + 1];
+      std::uint32_t* const begin = seen_.items.data() + seen_.offsets[user];
+      std::uint32_t* const end = seen_.items.data() + seen_.offsets[user + 1];
       if (!std::is_sorted(begin, end)) {  // two trainings after one another
         std::make_heap(begin, end);
         std::sort_heap(begin, end);
@@ -30,7 +31,7 @@ class KnownItems {
       const auto first = static_cast<std::uint32_t>(words_.size());
       tables_.push_back({first, size - 1});
       words_.resize(words_.size() + size / 64);
-      for (auto item = begin; item != end; ++item) {
+      for (const std::uint32_t* item = begin; item != end; ++item) {
         const std::uint32_t bit = *item & (size - 1);
         words_[first + bit / 64] |= std::uint64_t{1} << (bit % 64);
       }
@@ -46,22 +47,10 @@ class KnownItems {
     return std::binary_search(items.begin(), items.end(), item);
   }
 
-  // Whether the user has met every one of `items` items.
-  bool has_all(std::uint32_t user, std::uint32_t items) const {
-    return seen_.of(user).size() >= items && count_distinct(user) >= items;
-  }
-
  private:
   struct Table {
     std::uint32_t first, mask;
   };
-
-  std::size_t count_distinct(std::uint32_t user) const {
-    const auto items = seen_.of(user);
-    std::size_t distinct = 0;
-    for (std::size_t k = 0; k < items.size(); ++k) distinct += k == 0 || items[k] != items[k - 1];
-    return distinct;
-  }
 
   SeenItems seen_;
   std::vector<Table> tables_;  // of each user

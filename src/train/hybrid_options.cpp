@@ -41,7 +41,7 @@ void HybridOptions::validate() const {
   require_range(item_regularization, 0.0f, 1e6f, "regularization.item");
   require_range<std::uint32_t>(max_sampled, 1, 1'000'000, "maxSampled");
   require_range<std::uint32_t>(n, 1, 1000, "n");
-  require_range<std::uint32_t>(k, 1, n, "k");
+  require_range<std::uint32_t>(k, 1, 1000, "k");
   if (positive_from) {
     constexpr float most = std::numeric_limits<float>::max();
     require_range(*positive_from, -most, most, "positiveFrom");

@@ -31,7 +31,7 @@ struct HybridOptions {
   float epsilon = 1e-6f;         // of AdaDelta: keeps first steps from 0; above 0, to 1
   float user_regularization = 0, item_regularization = 0;  // alpha, 0 to 1e6
   std::uint32_t max_sampled = 10;  // draws in search of a negative, of the WARP losses; 1 to 1e6
-  std::uint32_t k = 5, n = 10;     // of k-OS; 1 to 1,000, k at most n
+  std::uint32_t k = 5, n = 10;     // of k-OS; 1 to 1,000; a k above n counts as n
   std::optional<float> positive_from;  // finite; see HybridRule
   bool normalize = true;
   std::uint32_t epochs = 30;   // 1 to 100,000

@@ -153,9 +153,9 @@ void HybridSteps::warp_kos(const HybridExample& example, HybridLosses& losses) {
     const std::uint32_t place = begin + random_.below(count);
     candidates_[j] = {items_.score(user_.data(), positive_items_[place], positive_.data()), place};
   }
-  const auto last = candidates_.begin() + n;
+  Candidate* const first = candidates_.data();
   // The k-th best: equal scores by place, so that the order is one.
-  std::partial_sort(candidates_.begin(), candidates_.begin() + k, last,
+  std::partial_sort(first, first + k, first + n,
                     [](const Candidate& a, const Candidate& b) {
                       return a.score != b.score ? a.score > b.score : a.place < b.place;
                     });

@@ -50,7 +50,7 @@ export interface CoreFeature {
   values: Float32Array;
 }
 
-/** What the features of a dataset give a factorization machine. */
+/** What the features of a dataset give a model. */
 export interface CoreDescription {
   features: CoreFeature[];
   validationFeatures: CoreFeature[] | null;
@@ -105,7 +105,7 @@ export interface CoreRatings {
   values: Float32Array;
   weights: Float32Array | null;
   regularization: number | null;
-  /** Features of the user, one row each; only of a factorization machine. */
+  /** Features of the user, one row each; only of models with features. */
   features: CoreFeature[] | null;
 }
 
@@ -159,6 +159,7 @@ export interface CoreModel extends CoreHandle {
     clip: boolean,
     context: CoreFeature[] | null,
   ): Float32Array;
+  predictRank(users: Uint32Array, items: Uint32Array, filterSeen: boolean): Uint32Array;
   recommend(users: Uint32Array, filterSeen: boolean, request: CoreRequest): CoreScored[];
   similar(side: "users" | "items", row: number, n: number, measure: string): CoreScored;
   foldIn(ratings: CoreRatings): CoreGuest;
@@ -210,7 +211,7 @@ export interface CoreStep {
     trainLoss: number;
     trainRmse: number;
     best: boolean;
-    validation?: { loss: number; rmse: number; mae: number };
+    validation?: { loss: number; rmse: number; mae: number; auc?: number };
   } | null;
   /** Of a sampler that finished a sweep: standard deviation of the noise, precisions of the priors. */
   noise?: number;

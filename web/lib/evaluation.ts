@@ -1,7 +1,7 @@
 /** Metrics by name. The numbers come from the core, over all users in one call. */
 import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
-import type { TrainedModel } from "./model.js";
+import { hasFeatures, type TrainedModel } from "./model.js";
 import { checkFinite, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
 import { CoreRowSet } from "./rows.js";
 import type { EvaluateOptions, Metric } from "./types.js";
@@ -62,10 +62,12 @@ export function evaluate<M extends Metric>(
       ? -Infinity
       : checkFinite(given["relevantFrom"], "relevantFrom");
   const needsRatings = names.some((name) => ratingMetrics.includes(name));
-  if (needsRatings && model.family === "popularity") {
+  const ranksAlone =
+    model.family === "popularity" || (model.family === "hybrid" && !model.probabilities);
+  if (needsRatings && ranksAlone) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      'a "popularity" model predicts no ratings; ask for ranking metrics',
+      `a "${model.family}" model ${model.family === "hybrid" ? "that compares items " : ""}predicts no ratings; ask for ranking metrics`,
       "metrics",
     );
   }
@@ -84,7 +86,7 @@ export function evaluate<M extends Metric>(
         model.owned.run((core) =>
           core.evaluateRatings(
             counted.handle,
-            model.family === "fm"
+            hasFeatures(model.family)
               ? test.featuresFor(model.encoders, ...maps, "test", model.reporter())
               : null,
             test.unitsPerDay(model.options["timestampUnit"]),

@@ -11,6 +11,7 @@ export type {
   FmOptions,
   FmSgdaOptions,
   FmSgdOptions,
+  HybridOptions,
   MfAdagradOptions,
   MfAdamOptions,
   MfAlsOptions,

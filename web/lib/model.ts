@@ -30,6 +30,7 @@ import type {
   Distribution,
   Explanation,
   FeatureRecord,
+  FeatureVector,
   FieldSide,
   FieldStrength,
   FoldedItem,
@@ -40,6 +41,7 @@ import type {
   Model,
   Parameters,
   PredictOptions,
+  RankOptions,
   Rating,
   Recommendation,
   RecommendOptions,
@@ -96,6 +98,9 @@ function checkSimilar(options: unknown): { n: number; measure: "cosine" | "dot" 
   };
 }
 
+/** Whether models of this family know users and items by features. */
+export const hasFeatures = (family: string): boolean => family === "fm" || family === "hybrid";
+
 /** What somebody new gave, in indices and columns. */
 type CheckedRatings = CoreRatings & { unseen: UnseenCategory[] };
 
@@ -115,7 +120,7 @@ export class TrainedModel implements Model {
   readonly logistic: boolean;
   /** Whether predictions are probabilities or come out of a sigmoid. */
   readonly probabilities: boolean;
-  /** How features become columns; of the family "fm". */
+  /** How features become columns; of families with features. */
   readonly encoders: readonly Encoder[];
   /** Number of samples kept by the solver "mcmc"; else 0. */
   readonly samples: number;
@@ -188,6 +193,15 @@ export class TrainedModel implements Model {
     return this.owned.run((model) => model.predict(pairs.users, pairs.items, clip, context));
   }
 
+  predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array {
+    this.owned.requireOpen();
+    const given = checkObject(options, "options");
+    checkNoExtraKeys(given, ["filterSeen"], "predictRank");
+    const filterSeen = checkBoolean(valueOf(given, "filterSeen", false), "filterSeen");
+    const pairs = this.#pairs(users, items);
+    return this.owned.run((model) => model.predictRank(pairs.users, pairs.items, filterSeen));
+  }
+
   #pairs(users: IdArray, items: IdArray): { users: Uint32Array; items: Uint32Array } {
     const length = checkIdList(users, "users").length;
     if (checkIdList(items, "items").length !== length) {
@@ -211,7 +225,7 @@ export class TrainedModel implements Model {
 
   /** One record of features as the core takes it. */
   encoded(record: unknown, side: FieldSide, argument: string, unseen: UnseenCategory[] = []) {
-    this.#requireMachine(argument);
+    if (side === "context" || !hasFeatures(this.family)) this.#requireMachine(argument);
     return encodeRecord(record, side, this.encoders, argument, this.reporter(unseen));
   }
 
@@ -243,9 +257,10 @@ export class TrainedModel implements Model {
 
   #requireMachine(argument: string): void {
     if (this.family === "fm") return;
+    const others = argument === "features" ? ' or "hybrid"' : "";
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `a model of the family "${this.family}" takes no ${argument}; train one with model: "fm"`,
+      `a model of the family "${this.family}" takes no ${argument}; train one with model: "fm"${others}`,
       argument,
     );
   }
@@ -374,6 +389,39 @@ export class TrainedModel implements Model {
 
   parameters(): Parameters {
     return this.owned.run((model) => model.parameters());
+  }
+
+  featureVectors(): FeatureVector[] {
+    const { linear, factors } = this.parameters();
+    const k = linear.length > 0 ? factors.length / linear.length : 0;
+    return this.fields().flatMap(({ name, side, begin, columns }) => {
+      const categories = this.#categoriesOf(name);
+      return Array.from({ length: columns }, (_, column): FeatureVector => {
+        const at = begin + column;
+        const category = categories?.(column);
+        return {
+          field: name,
+          side,
+          ...(category !== undefined && { category }),
+          bias: linear[at] as number,
+          vector: factors.slice(at * k, (at + 1) * k),
+        };
+      });
+    });
+  }
+
+  /** What the columns of a field stand for; nothing for a single number and for days. */
+  #categoriesOf(field: string): ((column: number) => Id) | undefined {
+    const encoding = this.encoders.find(({ name }) => name === field)?.encoding;
+    if (encoding === undefined) {
+      if (field === "user" || field === "item-users") return (column) => this.users.at(column);
+      if (field === "item" || field === "user-items") return (column) => this.items.at(column);
+      return undefined;
+    }
+    if (encoding.type === "number") return undefined;
+    return encoding.type === "buckets"
+      ? (column) => column
+      : (column) => encoding.categories.at(column);
   }
 
   /** The ratings of somebody new in indices. */

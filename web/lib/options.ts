@@ -6,6 +6,7 @@
 import { popularity, type PopularityOptions } from "./options/baselines.js";
 import { checkChoice, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
 import { fmClassificationDefaults, type FmOptions, fmTables } from "./options/fm.js";
+import { type HybridOptions, hybridTables } from "./options/hybrid.js";
 import { mfLogisticDefaults, type MfOptions, mfTables } from "./options/mf.js";
 import type { Option } from "./options/option.js";
 import { svd, type SvdOptions } from "./options/svd.js";
@@ -13,11 +14,18 @@ import type { Dataset, EpochReport, Progress } from "./types.js";
 
 export type { PopularityOptions } from "./options/baselines.js";
 export type * from "./options/fm.js";
+export type { HybridOptions } from "./options/hybrid.js";
 export type * from "./options/mf.js";
 export type { SvdOptions } from "./options/svd.js";
 
 /** The option tables by what selects them; a test walks over them and holds them to the C++ side. */
-export const optionTables = { ...mfTables, svd, popularity, ...fmTables } as const;
+export const optionTables = {
+  ...mfTables,
+  svd,
+  popularity,
+  ...fmTables,
+  ...hybridTables,
+} as const;
 
 /** Defaults that differ for the loss "logistic" of the model "mf" and the task "classification" of "fm". */
 const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
@@ -25,11 +33,12 @@ const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
   ...fmClassificationDefaults,
 };
 
-export type ModelOptions = MfOptions | SvdOptions | PopularityOptions | FmOptions;
+export type ModelOptions = 
+  MfOptions | SvdOptions | PopularityOptions | FmOptions | HybridOptions;
 
 /** What every training run takes besides the options of its model. */
 export interface TrainControls<D = Dataset> {
-  /** Held-out interactions whose error is measured after every epoch; for the models "mf" and "fm", which have epochs. */
+  /** Held-out interactions whose error is measured after every epoch; for models that have epochs. */
   validation?: D;
   /**
    * Stop after this many epochs without a better validation loss, and return the best epoch's parameters. Needs
@@ -63,11 +72,19 @@ export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readon
   Record<string, unknown>
 >;
 
-/** What tells the algorithms of a family apart. */
-const selectors = {
-  mf: { name: "optimizer", choices: ["sgd", "adagrad", "adam", "als"] },
-  fm: { name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
-} as const;
+/** What tells the algorithms of a family apart: the options that select a table, the first choice being the default. */
+const selectors: Readonly<
+  Record<ModelOptions["model"], readonly { name: string; choices: readonly string[] }[]>
+> = {
+  mf: [{ name: "optimizer", choices: ["sgd", "adagrad", "adam", "als"] }],
+  fm: [{ name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] }],
+  hybrid: [
+    { name: "loss", choices: ["warp", "bpr", "warp-kos", "logistic"] },
+    { name: "optimizer", choices: ["adagrad", "adadelta"] },
+  ],
+  svd: [],
+  popularity: [],
+};
 
 /**
  * The options with every default filled in, for forms and the like: defaults depend on `model`, `optimizer` and `loss`.
@@ -80,16 +97,13 @@ export function withDefaults(options: ModelOptions): ResolvedOptions {
 /** Checks `options` against the table its `model` and `optimizer` select; controls are left to the caller. */
 export function resolveModelOptions(options: unknown): ResolvedOptions {
   const given = checkObject(options, "options");
-  const model = checkChoice(given["model"], "model", ["mf", "svd", "popularity", "fm"]);
-  const selector = model === "mf" || model === "fm" ? selectors[model] : undefined;
-  const selected =
-    selector &&
-    checkChoice(
-      valueOf(given, selector.name, selector.choices[0]),
-      selector.name,
-      selector.choices as readonly string[],
-    );
-  const where = selected === undefined ? model : `${model}/${selected}`;
+  const models = Object.keys(selectors) as ModelOptions["model"][];
+  const model = checkChoice(given["model"], "model", models);
+  const selected = selectors[model].map(
+    ({ name, choices }) =>
+      [name, checkChoice(valueOf(given, name, choices[0]), name, choices)] as const,
+  );
+  const where = [model, ...selected.map(([, choice]) => choice)].join("/");
   const table: Readonly<Record<string, Option<unknown>>> =
     optionTables[where as keyof typeof optionTables];
   checkNoExtraKeys(given, ["model", ...Object.keys(table), ...controlNames], where);
@@ -103,6 +117,5 @@ export function resolveModelOptions(options: unknown): ResolvedOptions {
     resolved[name] =
       given[name] === undefined ? fallback : option.parse(given[name], name, fallback);
   }
-  if (selector !== undefined) resolved[selector.name] = selected;
-  return resolved;
+  return Object.assign(resolved, Object.fromEntries(selected));
 }

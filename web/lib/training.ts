@@ -13,7 +13,7 @@ import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, DivergedError, show } from "./errors.js";
 import type { Encoder, Field } from "./features.js";
 import { IdMap } from "./ids.js";
-import { TrainedModel } from "./model.js";
+import { hasFeatures, TrainedModel } from "./model.js";
 import {
   controlNames,
   type ResolvedOptions,
@@ -225,10 +225,19 @@ function withoutIdentity(options: object): object {
 
 /** The encoders of the dataset's fields that the options name. */
 function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] {
-  const encoders = data.knowledge.fields.map(({ encoder }) => encoder);
+  const all = data.knowledge.fields.map(({ encoder }) => encoder);
   const chosen = options["fields"] as "all" | readonly string[];
+  // Vectors of users and of items have no place for what belongs to neither.
+  const encoders = options.model === "fm" ? all : all.filter(({ side }) => side !== "context");
   if (chosen === "all") return encoders;
   for (const [k, name] of chosen.entries()) {
+    if (options.model !== "fm" && all.some((one) => one.name === name && one.side === "context")) {
+      throw new ArgumentError(
+        "INVALID_ARGUMENT",
+        `fields[${k}]: "${name}" is a field of the context, and the model "${options.model}" has those of users and items; train one with model: "fm"`,
+        "fields",
+      );
+    }
     if (encoders.some((encoder) => encoder.name === name)) continue;
     const known = encoders.map((encoder) => `"${encoder.name}"`).join(", ");
     throw new ArgumentError(
@@ -240,7 +249,7 @@ function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] 
   return encoders.filter((encoder) => chosen.includes(encoder.name));
 }
 
-/** What the features of the data give a factorization machine under the maps of its model. */
+/** What the features of the data give a model under its maps. */
 function describe(
   encoders: readonly Encoder[],
   data: CoreDataset,
@@ -277,14 +286,15 @@ function* onInteractions(
         options,
         controls,
         trainer: (module, given, text) => {
-          const fm = options.model === "fm";
           return module.makeTrainer(
-            fm ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
+            options.model === "fm" ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
             text,
             counted as CoreInteractions,
             countedValidation,
             start,
-            fm ? describe(encoders, data, validation, users, items, timestampUnit) : null,
+            hasFeatures(options.model)
+              ? describe(encoders, data, validation, users, items, timestampUnit)
+              : null,
           );
         },
         users,
@@ -342,7 +352,7 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
 
 function checkPatience(options: ResolvedOptions, { patience }: { patience: number }): void {
   const sampled = options["solver"] === "mcmc";
-  if (patience === 0 || options.model === "mf" || (options.model === "fm" && !sampled)) return;
+  if (patience === 0 || ("epochs" in options && !sampled)) return;
   throw new ArgumentError(
     "INVALID_ARGUMENT",
     sampled
@@ -364,7 +374,7 @@ export function train(core: Core, data: CoreDataset | CoreRowSet, given: unknown
   const controls = checkControls(given, core, checkDataset);
   checkPatience(options, controls);
   if (options.model === "popularity") return popularity(core, options, controls.signal, data);
-  const encoders = options.model === "fm" ? chosenEncoders(options, data) : [];
+  const encoders = hasFeatures(options.model) ? chosenEncoders(options, data) : [];
   return onInteractions(core, options, controls, data, data.users, data.items, encoders, null);
 }
 
@@ -375,7 +385,7 @@ export function fitPartial(
   data: CoreDataset | CoreRowSet,
   given: unknown,
 ): Training {
-  if (model.family !== "mf" && model.family !== "fm") {
+  if (model.family !== "mf" && !hasFeatures(model.family)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `a model of the family "${model.family}" cannot be continued; train it anew`,
@@ -390,7 +400,7 @@ export function fitPartial(
   const start = model.owned.handle;
   if (data instanceof CoreRowSet || (model.family === "fm" && model.users.size === 0)) {
     const rows = checkRowSet(data, "data", core);
-    if (model.family === "mf" || model.users.size > 0) {
+    if (model.family !== "fm" || model.users.size > 0) {
       throw new ArgumentError(
         "INVALID_ARGUMENT",
         "a model of users and items continues with a dataset, not with rows",
@@ -427,6 +437,10 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
   // A chain goes on where it stands.
   if (options["solver"] === "mcmc") {
     return resolveModelOptions({ ...options, factors: model.options["factors"], burnIn: 0 });
+  }
+  if (model.family === "hybrid") {
+    if (options["loss"] === undefined && model.logistic) options["loss"] = "logistic";
+    return resolveModelOptions(options);
   }
   const als =
     (options[model.family === "fm" ? "solver" : "optimizer"] ??

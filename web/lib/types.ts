@@ -229,13 +229,21 @@ export interface Progress {
 export interface EpochReport extends Progress {
   /**
    * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic".
+   * For the losses "bpr", "warp" and "warp-kos" that of a pair of items, weighted by rank for the latter two.
    * For SGD, AdaGrad and Adam measured on the way, each rating before its own update (progressive loss).
    */
   trainLoss: number;
-  /** Root mean squared training error in the units of the ratings, measured likewise. */
+  /**
+   * Root mean squared training error in the units of the ratings (of a hybrid model, of probabilities), measured likewise. NaN
+   * for losses that compare items and predict no rating.
+   */
   trainRmse: number;
-  /** The same on the validation set, where one was given, after the epoch. */
-  validation?: { loss: number; rmse: number; mae: number };
+  /**
+   * The same on the validation set, where one was given, after the epoch. Hybrid models have `auc` besides: the share of (positive,
+   * other) pairs of items in the right order, those met in training left out, mean over the users (over a thousand of them, where
+   * there are more). For losses that compare items `loss` is `1 - auc`.
+   */
+  validation?: { loss: number; rmse: number; mae: number; auc?: number };
   /** True when this epoch has the best validation loss so far (always true without validation). */
   best: boolean;
   /**
@@ -313,6 +321,11 @@ export interface SimilarOptions {
 export interface ClipOptions {
   /** Limit predictions to the range of the ratings. @defaultValue true */
   clip?: boolean;
+}
+
+export interface RankOptions {
+  /** Do not count what the user met in training. @defaultValue false */
+  filterSeen?: boolean;
 }
 
 export interface ContextOptions {
@@ -413,6 +426,18 @@ export interface Parameters {
   factors: Float32Array;
 }
 
+/** What a model learned of one feature: a category of a field, or a field that is one number. */
+export interface FeatureVector {
+  readonly field: string;
+  readonly side: FieldSide;
+  /** The category; the user or item of the fields "user" and "item"; the number of a bucket. Missing where there is none. */
+  readonly category?: Id;
+  /** Its weight, or bias. */
+  readonly bias: number;
+  /** Its embedding, `factors` long. */
+  readonly vector: Float32Array;
+}
+
 /** The vectors of a model's items, for an index or for ranking elsewhere. A copy: yours to change. */
 export interface Vectors {
   ids: Id[];
@@ -437,7 +462,7 @@ export interface SaveOptions {
 
 /** A trained model. Immutable: `fitPartial` returns a new one. */
 export interface Model {
-  readonly family: "mf" | "svd" | "popularity" | "fm";
+  readonly family: "mf" | "svd" | "popularity" | "fm" | "hybrid";
   readonly userCount: number;
   readonly itemCount: number;
   /** Number of latent factors. */
@@ -458,6 +483,11 @@ export interface Model {
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array;
   /** Predictions with how sure they are, for models trained with the solver "mcmc". Throws `ArgumentError` for others. */
   predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution;
+  /**
+   * The places of items in the lists of users, for the pairs (users[k], items[k]): 0 is the best. All items of the model count, and
+   * of two with the same score each stands behind the other.
+   */
+  predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array;
   /** Best items for a user, highest score first. Throws `UnknownIdError`; for somebody new use `foldInUser`. */
   recommend(user: Id, options?: RecommendOptions): Recommendation[];
   /** Best items for many users in one pass (every user of the model when `users` is left out). */
@@ -471,16 +501,21 @@ export interface Model {
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): FoldedUser;
   /**
-   * Places a new item by its features alone, without retraining; for the family "fm". The model is not changed.
-   * Throws `ArgumentError` for a field the model does not have.
+   * Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not
+   * changed. Throws `ArgumentError` for a field the model does not have.
    */
   foldInItem(features: FeatureRecord): FoldedItem;
   /** Predictions for plain rows, for the family "fm". Probabilities for the task "classification". */
   predictRows(rows: Rows, options?: ClipOptions): Float32Array;
-  /** The fields of a factorization machine, in order of their columns; empty for other families. */
+  /** The fields of a model of the family "fm" or "hybrid", in order of their columns; empty for other families. */
   fields(): FieldStrength[];
-  /** The parameters of a factorization machine. Throws `ArgumentError` for other families. */
+  /**
+   * The parameters of a factorization machine, or the biases (`linear`) and embeddings (`factors`) of the features of a hybrid
+   * model. Throws `ArgumentError` for other families.
+   */
   parameters(): Parameters;
+  /** The same by field and category, in order of the columns. Throws `ArgumentError` for families without features. */
+  featureVectors(): FeatureVector[];
   /**
    * The users' vectors, in the order of `userIds()`: the latent columns, then a 1 that meets the item's bias, so that
    * inner products with `itemVectors()` rank items as `recommend` does.

@@ -45,6 +45,7 @@ export const modelVerbs = all<
   "hasItem",
   "predict",
   "predictDistribution",
+  "predictRank",
   "recommend",
   "recommendAll",
   "similarItems",
@@ -54,6 +55,7 @@ export const modelVerbs = all<
   "singularValues",
   "fields",
   "parameters",
+  "featureVectors",
   "save",
 ]);
 
