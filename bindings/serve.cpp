@@ -9,7 +9,6 @@
 #include "base/portable_math.h"
 #include "features.h"
 #include "guard.h"
-#include "rank/hybrid_fold_in.h"
 #include "rank/metrics.h"
 #include "rank/optimistic.h"
 #include "rank/ranks.h"
@@ -29,10 +28,6 @@ class Contexts {
   Contexts(const ServedModel& model, const val& features) {
     const auto given = features_from_js(features);
     if (given.empty()) return;
-    if (!model.file.is_fm()) {
-      fail(ErrorCode::invalid_argument, "context",
-           {"only a model of the family \"fm\" takes a context"});
-    }
     const FactorizationMachine& machine = model.file.fm();
     const SparseRows rows = describe(machine.space, Side::context, given, {});
     sums_.emplace(row_sums(machine, rows));
@@ -263,18 +258,10 @@ struct Given {
         weights(from_js<float>(given.raw("weights"))),
         start(average_user(model.towers)) {
     if (!missing(given.raw("regularization"))) regularization = given.real("regularization");
-    const FeatureSpace* space = model.file.space();
-    if (!space) return;
-    const SparseRows row =
-        describe(*space, Side::user, features_from_js(given.raw("features")), items);
-    if (model.file.is_hybrid()) {
-      const AlignedFloats sum = represent(model.file.hybrid(), row, 0);
-      const std::size_t k = model.towers.factors;
-      std::copy_n(sum.begin(), k, start.row.begin());
-      start.offset = sum[k];
-      return;
-    }
+    if (!model.file.is_fm()) return;
     const FactorizationMachine& machine = model.file.fm();
+    const SparseRows row =
+        describe(machine.space, Side::user, features_from_js(given.raw("features")), items);
     add_to(start, row_sums(machine, row), 0);
     if (!model.posterior()) return;
     sampled = model.sample_towers().user(static_cast<std::uint32_t>(model.towers.users.rows()));
@@ -310,10 +297,7 @@ val fold_in(ServedModel& model, const val& ratings) {
       return guest_to_js(model, fold_in.fold(given.ratings(), given.regularization));
     }
     const FoldedUser user =
-        model.file.is_hybrid()
-            ? HybridFoldIn(model.towers, model.file.hybrid().rule)
-                  .fold(given.ratings(), given.start, given.regularization)
-            : model.fold_in().fold(given.ratings(), given.start, given.regularization);
+        model.fold_in().fold(given.ratings(), given.start, given.regularization);
     val result = val::object();
     set(result, "vector", to_js(user.vector));
     set(result, "bias", double{user.bias});
@@ -328,9 +312,6 @@ val explain(ServedModel& model, const val& ratings, std::uint32_t item) {
         model.posterior()
             ? SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), given.sampled)
                   .explain(given.ratings(), item, given.regularization)
-        : model.file.is_hybrid()
-            ? HybridFoldIn(model.towers, model.file.hybrid().rule)
-                  .explain(given.ratings(), item, given.start, given.regularization)
             : model.fold_in().explain(given.ratings(), item, given.start, given.regularization);
     val result = val::object();
     set(result, "score", double{parts.score});
@@ -423,18 +404,8 @@ val predict_guest(const ServedModel& model, const val& user, const val& items, b
 // sample has of it besides what it shares with the user.
 val describe_item(const ServedModel& model, const val& features) {
   return guarded([&] {
-    const FeatureSpace* space = model.file.space();
-    if (!space) fail(ErrorCode::invalid_argument, "model", {"the model knows no features"});
-    const SparseRows row = describe(*space, Side::item, features_from_js(features), {});
-    if (model.file.is_hybrid()) {
-      const AlignedFloats sum = represent(model.file.hybrid(), row, 0);
-      const std::size_t k = model.towers.factors;
-      val result = val::object();
-      set(result, "vector", to_js(std::span<const float>(sum).first(k)));
-      set(result, "bias", double{sum[k]});
-      return result;
-    }
     const FactorizationMachine& machine = model.file.fm();
+    const SparseRows row = describe(machine.space, Side::item, features_from_js(features), {});
     // The row of an item among the users' columns: its own terms come out as the offset.
     UserRow item{AlignedFloats(model.towers.items.stride()), 0};
     add_to(item, row_sums(machine, row), 0);
@@ -574,33 +545,11 @@ RatingErrors errors_on(const FactorizationMachine& model, Design design, const c
                        model.range);
 }
 
-// Of the probabilities of a hybrid model on the labels that its rule makes of the values.
-RatingErrors label_errors(const HybridModel& model, const Interactions& test,
-                          std::span<const FeatureField> features) {
-  if (model.link != Link::logistic) {
-    fail(ErrorCode::invalid_argument, "metrics",
-         {"a hybrid model trained on pairs of items ranks and predicts no ratings; ask for ranking "
-          "metrics"});
-  }
-  const Design design = make_design(model.space, test, features);
-  const Towers towers = model.towers(*design.blocks[0].table, *design.blocks[1].table);
-  std::vector<float> scores, labels;
-  for (std::size_t k = 0; k < design.size(); ++k) {
-    scores.push_back(towers.score(design.blocks[0].row_of(k), design.blocks[1].row_of(k)));
-    labels.push_back(model.rule.positive(design.targets[k]) ? 1.0f : 0.0f);
-  }
-  return rating_errors(scores, labels, design.weights, model.link, model.range);
-}
-
-// Of models with features: `features`, what describes the test set's users, items and contexts,
+// Of a factorization machine: `features`, what describes the test set's users, items and contexts,
 // and what its timestamps count.
 val evaluate_ratings(const ServedModel& model, const Interactions& test, const val& features,
                      double units_per_day) {
   return guarded([&] {
-    if (model.file.is_hybrid()) {
-      return rating_errors_to_js(
-          label_errors(model.file.hybrid(), test, features_from_js(features)));
-    }
     if (!model.file.is_fm()) return rating_errors_to_js(rating_errors(model.towers, test));
     const FactorizationMachine& machine = model.file.fm();
     return rating_errors_to_js(errors_on(
@@ -611,6 +560,15 @@ val evaluate_ratings(const ServedModel& model, const Interactions& test, const v
 
 const FactorizationMachine& machine_of(const ServedModel& model) {
   if (!model.file.is_fm()) {
+    fail(ErrorCode::invalid_argument, "model",
+         {"only models of the families \"fm\" and \"hybrid\" have features"});
+  }
+  return model.file.fm();
+}
+
+// Rows do not say which of their columns are the user's.
+const FactorizationMachine& row_machine_of(const ServedModel& model) {
+  if (!model.file.is_fm() || model.file.fm().pairs != Pairs::all) {
     fail(ErrorCode::invalid_argument, "model", {"only a model of the family \"fm\" takes rows"});
   }
   return model.file.fm();
@@ -618,7 +576,7 @@ const FactorizationMachine& machine_of(const ServedModel& model) {
 
 val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
   return guarded([&] {
-    const FactorizationMachine& machine = machine_of(model);
+    const FactorizationMachine& machine = row_machine_of(model);
     const Design design = make_design(rows, machine.space.columns());
     if (machine.posterior) {
       std::vector<float> means;
@@ -633,31 +591,43 @@ val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
 
 val evaluate_rows(const ServedModel& model, const RowSet& rows) {
   return guarded([&] {
-    const FactorizationMachine& machine = machine_of(model);
+    const FactorizationMachine& machine = row_machine_of(model);
     return rating_errors_to_js(
         errors_on(machine, make_design(rows, machine.space.columns()), "targets"));
   });
 }
 
-// {constant, linear, factors}: factors row-major, columns x k. Of a hybrid model the biases and
-// embeddings of its features.
+// The ranks of the pairs (users[k], items[k]), from 0; `filterSeen`: among what the user has not
+// met.
+val ranks(const ServedModel& model, const val& users, const val& items, bool filter_seen) {
+  return guarded([&] {
+    const auto user_list = from_js<std::uint32_t>(users), item_list = from_js<std::uint32_t>(items);
+    require_same_size(item_list.size(), user_list.size(), "items");
+    const std::size_t count = model.towers.items.rows();
+    std::vector<float> scores(count);
+    std::vector<char> marks(count);
+    Indices result;
+    for (std::size_t k = 0; k < user_list.size(); ++k) {
+      require_row(user_list[k], model.towers.users, "users");
+      require_row(item_list[k], model.towers.items, "items");
+      if (k == 0 || user_list[k] != user_list[k - 1]) {
+        for (std::uint32_t item = 0; item < count; ++item) {
+          scores[item] = model.towers.score(user_list[k], item);
+        }
+      }
+      const auto seen =
+          filter_seen ? model.file.seen.of(user_list[k]) : std::span<const std::uint32_t>{};
+      result.push_back(rank_of(scores, item_list[k], seen, marks));
+    }
+    return to_js(result);
+  });
+}
+
+// {constant, linear, factors}: factors row-major, columns x k.
 val parameters(const ServedModel& model) {
   return guarded([&] {
-    val result = val::object();
-    if (model.file.is_hybrid()) {
-      const Matrix& rows = model.file.hybrid().rows;
-      const std::size_t k = model.file.hybrid().factors();
-      std::vector<float> biases, embeddings;
-      for (std::size_t j = 0; j < rows.rows(); ++j) {
-        biases.push_back(rows.row(j)[k]);
-        embeddings.insert(embeddings.end(), rows.row(j), rows.row(j) + k);
-      }
-      set(result, "constant", 0.0);
-      set(result, "linear", to_js(biases));
-      set(result, "factors", to_js(embeddings));
-      return result;
-    }
     const FactorizationMachine& machine = machine_of(model);
+    val result = val::object();
     set(result, "constant", double{machine.constant});
     set(result, "linear", to_js(machine.linear));
     set(result, "factors", to_js(machine.factors.without_padding()));
@@ -673,16 +643,14 @@ val classes(const ServedModel& model) {
   });
 }
 
-// [{name, side, begin, columns, used, linear, factors}] of models with features; else empty.
+// [{name, side, begin, columns, used, linear, factors}] of a factorization machine; else empty.
 val fields(const ServedModel& model) {
   return guarded([&] {
     val result = val::array();
-    const FeatureSpace* space = model.file.space();
-    if (!space) return result;
-    for (const ColumnField& field : space->fields) {
-      const FieldStrength strength = model.file.is_hybrid()
-                                         ? field_strength(model.file.hybrid(), field)
-                                         : field_strength(model.file.fm(), field);
+    if (!model.file.is_fm()) return result;
+    const FactorizationMachine& machine = model.file.fm();
+    for (const ColumnField& field : machine.space.fields) {
+      const FieldStrength strength = field_strength(machine, field);
       val entry = val::object();
       set(entry, "name", val(field.name));
       set(entry, "side",
@@ -726,14 +694,6 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
   });
 }
 
-// The place of each item in its user's list, from 0.
-val predict_rank(const ServedModel& model, const val& users, const val& items, bool filter_seen) {
-  return guarded([&] {
-    return to_js(ranks(model.towers, from_js<std::uint32_t>(users), from_js<std::uint32_t>(items),
-                       filter_seen ? &model.file.seen : nullptr));
-  });
-}
-
 // {vectors, dimensions, offsets} of "users" or "items": the rows one after the other, without their
 // padding; the offsets are those of the users.
 val vectors(const ServedModel& model, const std::string& side) {
@@ -750,7 +710,7 @@ val vectors(const ServedModel& model, const std::string& side) {
 
 val singular_values(const ServedModel& model) {
   return guarded([&] {
-    return model.file.space() ? to_js(std::span<const float>{})
+    return model.file.is_fm() ? to_js(std::span<const float>{})
                               : to_js(model.file.mf().singular_values);
   });
 }
@@ -810,7 +770,6 @@ EMSCRIPTEN_BINDINGS(serve) {
       .property(
           "features", +[](const ServedModel& m) { return m.file.features; })
       .function("predict(users, items, clip, context)", &predict)
-      .function("predictRank(users, items, filterSeen)", &predict_rank)
       .function("recommend(users, filterSeen, options)", &recommend)
       .function("similar(side, row, n, measure)", &similar)
       .function("foldIn(ratings)", &fold_in)
@@ -823,6 +782,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("predictForItem(item, users, clip)", &predict_for_item)
       .function("predictRows(rows, clip)", &predict_rows)
       .function("evaluateRows(rows)", &evaluate_rows)
+      .function("ranks(users, items, filterSeen)", &ranks)
       .function("parameters()", &parameters)
       .function("fields()", &fields)
       .function("evaluateRatings(test, features, unitsPerDay)", &evaluate_ratings)

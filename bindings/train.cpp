@@ -11,7 +11,6 @@
 #include "guard.h"
 #include "served_model.h"
 #include "train/fm_als.h"
-#include "train/hybrid_sgd.h"
 #include "train/mf_als.h"
 #include "train_options.h"
 
@@ -50,8 +49,8 @@ class TrainerHandle {
     }
   }
 
-  // Of a model over users and items with features; `description` is {features,
-  // validationFeatures | null, validationUnitsPerDay, encoders}.
+  // Of a machine over users and items; `description` is {features, validationFeatures | null,
+  // validationUnitsPerDay, encoders}.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start, const Options& description)
       : options_text_(options_text),
@@ -61,30 +60,23 @@ class TrainerHandle {
     family_ = given.text("model");
     const bool hybrid = family_ == "hybrid";
     const auto features = features_from_js(description.raw("features"));
+    const FactorizationMachine* const from = start ? &start->file.fm() : nullptr;
     FeatureSpace space = make_feature_space(
-        *data, seen_, features, hybrid ? read_identity(given) : read_derived(given),
-        start ? start->file.space() : nullptr);
-    Design validation_rows;
-    if (validation) {
-      validation_rows =
-          make_design(space, *validation, features_from_js(description.raw("validationFeatures")),
-                      description.number("validationUnitsPerDay"));
-    }
+        *data, seen_, features, hybrid ? read_hybrid_columns(given) : read_derived(given),
+        from ? &from->space : nullptr);
     if (hybrid) {
-      HybridData examples{std::move(space), data, seen_};
-      if (validation) {
-        examples.validation = validation;
-        examples.validation_users = validation_rows.blocks[0].table;
-        examples.validation_items = validation_rows.blocks[1].table;
-      }
-      trainer_ = make_hybrid_sgd(read_hybrid(given), std::move(examples),
-                                 start ? &start->file.hybrid() : nullptr);
+      trainer_ =
+          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, seen_, validation}, from);
       return;
     }
     FmData examples;
-    examples.train = std::make_shared<Design>(make_design(space, *data, features));
     examples.space = std::move(space);
-    if (validation) examples.validation = std::make_shared<Design>(std::move(validation_rows));
+    examples.train = std::make_shared<Design>(make_design(examples.space, *data, features));
+    if (validation) {
+      examples.validation = std::make_shared<Design>(make_design(
+          examples.space, *validation, features_from_js(description.raw("validationFeatures")),
+          description.number("validationUnitsPerDay")));
+    }
     trainer_ = make_fm_trainer(given, std::move(examples), start);
   }
 
@@ -145,7 +137,7 @@ class TrainerHandle {
   }
 
  private:
-  val losses_to_js(const EpochLosses& losses) const {
+  static val losses_to_js(const EpochLosses& losses) {
     val result = val::object();
     set(result, "trainLoss", losses.train.loss);
     set(result, "trainRmse", losses.train.rmse);
@@ -155,7 +147,7 @@ class TrainerHandle {
       set(validation, "loss", losses.validation->loss);
       set(validation, "rmse", losses.validation->rmse);
       set(validation, "mae", losses.validation->mae);
-      if (family_ == "hybrid") set(validation, "auc", losses.validation->auc);
+      if (losses.validation->auc > 0) set(validation, "auc", losses.validation->auc);
       set(result, "validation", validation);
     }
     return result;
@@ -175,16 +167,13 @@ class TrainerHandle {
     return trainer ? trainer->get() : nullptr;
   }
 
-  std::variant<std::unique_ptr<MfTrainer>, std::unique_ptr<FmTrainer>,
-               std::unique_ptr<HybridTrainer>>
-      trainer_;
+  std::variant<std::unique_ptr<MfTrainer>, std::unique_ptr<FmTrainer>> trainer_;
   std::string family_, options_text_, encoders_;
   SeenItems seen_;
 };
 
-// `validation`, `start` and `description` (of the features; not null for the models
-// "fm" and "hybrid") may be
-// null; `optionsText` is kept with the model.
+// `validation`, `start` and `description` (of the features; not null for the models "fm" and
+// "hybrid") may be null; `optionsText` is kept with the model.
 std::shared_ptr<TrainerHandle> make_trainer(const val& options, const std::string& options_text,
                                             const DataHandle& data, const DataHandle& validation,
                                             const ModelHandle& start, const val& description) {

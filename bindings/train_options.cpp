@@ -162,49 +162,51 @@ FmGibbsOptions read_fm_gibbs(const Options& given) {
 HybridOptions read_hybrid(const Options& given) {
   const Options regularization = given.part("regularization");
   HybridOptions options;
-  options.loss = choice<HybridLoss>(given.text("loss"), "loss",
-                                    {{"warp", HybridLoss::warp},
-                                     {"bpr", HybridLoss::bpr},
-                                     {"warp-kos", HybridLoss::warp_kos},
-                                     {"logistic", HybridLoss::logistic}});
-  options.optimizer = choice<HybridOptimizer>(
-      given.text("optimizer"), "optimizer",
-      {{"adagrad", HybridOptimizer::adagrad}, {"adadelta", HybridOptimizer::adadelta}});
+  options.loss = choice<RankingLoss>(given.text("loss"), "loss",
+                                     {{"logistic", RankingLoss::logistic},
+                                      {"bpr", RankingLoss::bpr},
+                                      {"warp", RankingLoss::warp},
+                                      {"warp-kos", RankingLoss::warp_kos}});
+  options.steps =
+      choice<StepRule>(given.text("optimizer"), "optimizer",
+                       {{"adagrad", StepRule::adagrad}, {"adadelta", StepRule::adadelta}});
   options.factors = given.index("factors");
-  if (options.optimizer == HybridOptimizer::adadelta) {
+  options.epochs = given.index("epochs");
+  if (options.steps == StepRule::adagrad) {
+    options.learning_rate = given.real("learningRate");
+  } else {
     options.rho = given.real("rho");
     options.epsilon = given.real("epsilon");
-  } else {
-    options.learning_rate = given.real("learningRate");
   }
   options.user_regularization = regularization.real("user");
   options.item_regularization = regularization.real("item");
-  if (options.loss == HybridLoss::warp || options.loss == HybridLoss::warp_kos) {
+  if (options.loss == RankingLoss::warp || options.loss == RankingLoss::warp_kos) {
     options.max_sampled = given.index("maxSampled");
   }
-  if (options.loss == HybridLoss::warp_kos) {
-    options.k = given.index("k");
-    options.n = given.index("n");
+  if (options.loss == RankingLoss::warp_kos) {
+    options.kth = given.index("k");
+    options.positives = given.index("n");
   }
-  if (!given.raw("positiveFrom").isUndefined()) options.positive_from = given.real("positiveFrom");
-  options.normalize = given.flag("normalize");
-  options.epochs = given.index("epochs");
+  if (!missing(given.raw("positiveFrom"))) options.positive_from = given.real("positiveFrom");
   options.patience = given.index("patience");
   options.seed = given.seed();
   return options;
 }
 
-DerivedColumns read_identity(const Options& given) {
+DerivedColumns read_hybrid_columns(const Options& given) {
   const Options identity = given.part("identity");
   DerivedColumns columns;
   columns.user = identity.flag("user");
   columns.item = identity.flag("item");
+  columns.normalized = given.flag("normalize");
   return columns;
 }
 
 DerivedColumns read_derived(const Options& given) {
-  const Options derived = given.part("derived");
-  DerivedColumns columns = read_identity(given);
+  const Options identity = given.part("identity"), derived = given.part("derived");
+  DerivedColumns columns;
+  columns.user = identity.flag("user");
+  columns.item = identity.flag("item");
   columns.user_items = derived.flag("userItems");
   columns.item_users = derived.flag("itemUsers");
   columns.day = derived.flag("day");

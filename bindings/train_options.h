@@ -5,7 +5,7 @@
 #include "data/design.h"
 #include "train/fm_gibbs.h"
 #include "train/fm_sgd.h"
-#include "train/hybrid_options.h"
+#include "train/hybrid_sgd.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
 
@@ -18,8 +18,8 @@ FmOptions read_fm(const Options& given);
 FmSgdOptions read_fm_sgd(const Options& given);
 FmGibbsOptions read_fm_gibbs(const Options& given);
 HybridOptions read_hybrid(const Options& given);
-// {identity}: whether every user and every item has a column of its own.
-DerivedColumns read_identity(const Options& given);
+// {identity, normalize}: the columns of a hybrid model besides its features'.
+DerivedColumns read_hybrid_columns(const Options& given);
 // {identity, derived}: which columns are made of the interactions themselves.
 DerivedColumns read_derived(const Options& given);
 

@@ -189,6 +189,7 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
   FeatureSpace space;
   space.units_per_day = derived.units_per_day;
   space.set_scale = derived.set_scale;
+  space.normalized = derived.normalized;
   std::uint32_t end = 0;
   const auto add = [&](std::string_view name, Side side, std::uint32_t columns) {
     if (space.find(name)) {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "data/seen_items.h"
@@ -20,8 +19,9 @@ class KnownItems {
     const std::size_t users = seen_.offsets.size() - 1;
     tables_.reserve(users);
     for (std::uint32_t user = 0; user < users; ++user) {
-      std::uint32_t* const begin = seen_.items.data() + seen_.offsets[user];
-      std::uint32_t* const end = seen_.items.data() + seen_.offsets[user + 1];
+      std::uint32_t* const all = seen_.items.data();
+      std::uint32_t *const begin = all + seen_.offsets[user], *const end =
+                                                                  all + seen_.offsets[user + 1];
       if (!std::is_sorted(begin, end)) {  // two trainings after one another
         std::make_heap(begin, end);
         std::sort_heap(begin, end);
@@ -47,10 +47,22 @@ class KnownItems {
     return std::binary_search(items.begin(), items.end(), item);
   }
 
+  // Whether the user has met every one of `items` items.
+  bool has_all(std::uint32_t user, std::uint32_t items) const {
+    return seen_.of(user).size() >= items && count_distinct(user) >= items;
+  }
+
  private:
   struct Table {
     std::uint32_t first, mask;
   };
+
+  std::size_t count_distinct(std::uint32_t user) const {
+    const auto items = seen_.of(user);
+    std::size_t distinct = 0;
+    for (std::size_t k = 0; k < items.size(); ++k) distinct += k == 0 || items[k] != items[k - 1];
+    return distinct;
+  }
 
   SeenItems seen_;
   std::vector<Table> tables_;  // of each user

@@ -7,10 +7,103 @@
 #include <span>
 
 #include "base/error.h"
-#include "io/space_file.h"
 
 namespace featherfm {
 namespace {
+
+constexpr std::array side_names{"user", "item", "context"};
+constexpr std::uint32_t most_fields = 300;  // safetensors.cpp takes about a thousand texts
+
+std::string field_key(std::uint32_t field, const char* what) {
+  return joined({"field_", field, "_", what});
+}
+
+void write_rows(TensorWriter& writer, const std::string& side, const SparseRows& rows) {
+  writer.add_indices(side + "_row_offsets", rows.offsets);
+  writer.add_indices(side + "_row_columns", rows.columns);
+  writer.add_floats(side + "_row_values", rows.values);
+}
+
+std::shared_ptr<const SparseRows> read_rows(const TensorReader& reader, const std::string& side,
+                                            std::uint32_t columns) {
+  SparseRows rows;
+  auto offsets = reader.indices(side + "_row_offsets");
+  auto entries = reader.indices(side + "_row_columns");
+  if (!offsets || !entries) malformed({"it has no rows of the ", side, "s"});
+  auto values = reader.floats(side + "_row_values", entries->size());
+  if (!values || offsets->empty()) malformed({"it has no rows of the ", side, "s"});
+  rows.offsets = std::move(*offsets);
+  rows.columns = std::move(*entries);
+  rows.values = std::move(*values);
+  try {
+    validate(rows, columns, side);
+  } catch (const Error& error) {
+    malformed({error.what()});
+  }
+  return std::make_shared<const SparseRows>(std::move(rows));
+}
+
+constexpr std::array pair_names{"all", "between_sides"};
+
+void write_memory(TensorWriter& writer, const StepMemory& memory) {
+  writer.add_floats("memory_linear", memory.linear);
+  writer.add_matrix("memory_factors", memory.factors);
+  if (memory.linear_steps.empty()) return;
+  writer.add_floats("memory_linear_steps", memory.linear_steps);
+  writer.add_matrix("memory_factor_steps", memory.factor_steps);
+}
+
+// Null where the file has none.
+std::shared_ptr<const StepMemory> read_memory(const TensorReader& reader,
+                                              const FactorizationMachine& model) {
+  StepMemory memory;
+  const auto read_half = [&](const std::string& linear, const std::string& factors,
+                             std::vector<float>& to_linear, Matrix& to_factors) {
+    auto values = reader.floats(linear, model.columns());
+    if (!values) return false;
+    to_linear = std::move(*values);
+    to_factors = reader.matrix(factors);
+    const auto negative = [](float x) { return x < 0; };
+    if (to_factors.rows() != model.columns() || to_factors.columns() != model.factors.columns() ||
+        std::ranges::any_of(to_linear, negative) ||
+        std::ranges::any_of(to_factors.storage(), negative)) {
+      malformed({"the memory of its steps does not fit the model"});
+    }
+    return true;
+  };
+  if (!read_half("memory_linear", "memory_factors", memory.linear, memory.factors)) return nullptr;
+  read_half("memory_linear_steps", "memory_factor_steps", memory.linear_steps, memory.factor_steps);
+  return std::make_shared<const StepMemory>(std::move(memory));
+}
+
+constexpr std::array loss_names{"logistic", "bpr", "warp", "warp-kos"};
+
+void write_ranking(TensorWriter& writer, const RankingRule& rule) {
+  writer.add_text("ranking_loss", loss_names[static_cast<std::size_t>(rule.loss)]);
+  writer.add_text("ranking_max_sampled", joined({rule.max_sampled}));
+  writer.add_text("ranking_kth", joined({rule.kth}));
+  writer.add_text("ranking_positives", joined({rule.positives}));
+  writer.add_numbers("ranking_steps", {rule.learning_rate, rule.regularization});
+  if (rule.positive_from) writer.add_numbers("ranking_positive_from", {*rule.positive_from});
+}
+
+// Empty where the file has none.
+std::optional<RankingRule> read_ranking(const TensorReader& reader) {
+  const auto steps = reader.floats("ranking_steps", 2);
+  if (!steps) return std::nullopt;
+  RankingRule rule;
+  rule.loss = std::array{RankingLoss::logistic, RankingLoss::bpr, RankingLoss::warp,
+                         RankingLoss::warp_kos}[reader.choice(
+      "ranking_loss", {loss_names[0], loss_names[1], loss_names[2], loss_names[3]})];
+  rule.learning_rate = (*steps)[0];
+  rule.regularization = (*steps)[1];
+  rule.max_sampled = reader.number("ranking_max_sampled");
+  rule.kth = reader.number("ranking_kth");
+  rule.positives = reader.number("ranking_positives");
+  if (const auto from = reader.floats("ranking_positive_from", 1)) rule.positive_from = (*from)[0];
+  if (!valid(rule)) malformed({"its rule for ranking new users is out of range"});
+  return rule;
+}
 
 constexpr std::array task_names{"regression", "classification", "ordinal"};
 
@@ -127,13 +220,33 @@ std::shared_ptr<const Posterior> read_posterior(const TensorReader& reader,
 }  // namespace
 
 void write_fm(TensorWriter& writer, const FactorizationMachine& model) {
-  write_space(writer, model.space);
+  const FeatureSpace& space = model.space;
+  if (space.fields.size() > most_fields) {
+    fail(ErrorCode::out_of_range, "fields",
+         {"a model of more than ", most_fields, " fields cannot be saved"});
+  }
+  writer.add_text("fields", joined({space.fields.size()}));
+  for (std::uint32_t g = 0; g < space.fields.size(); ++g) {
+    const ColumnField& field = space.fields[g];
+    writer.add_text(field_key(g, "name"), field.name);
+    writer.add_text(field_key(g, "side"), side_names[static_cast<std::size_t>(field.side)]);
+    writer.add_text(field_key(g, "columns"), joined({field.columns}));
+  }
+  writer.add_text("units_per_day", joined({space.units_per_day}));
+  writer.add_text("set_scale", space.set_scale == SetScale::mean ? "mean" : "root");
+  writer.add_text("normalized", space.normalized ? "true" : "false");
+  writer.add_text("pairs", pair_names[static_cast<std::size_t>(model.pairs)]);
   writer.add_matrix("factors", model.factors);
   writer.add_floats("linear", model.linear);
   writer.add_floats("constant", {&model.constant, 1});
   writer.add_floats("evidence", model.evidence);
   writer.add_floats("examples", {&model.examples, 1});
+  write_rows(writer, "user", *space.users);
+  write_rows(writer, "item", *space.items);
+  writer.add<double>("days", "F64", {space.days.size()}, space.days);
   if (model.posterior) write_posterior(writer, *model.posterior);
+  if (model.memory) write_memory(writer, *model.memory);
+  if (model.fold_in.ranking) write_ranking(writer, *model.fold_in.ranking);
 }
 
 FactorizationMachine read_fm(const TensorReader& reader) {
@@ -155,9 +268,52 @@ FactorizationMachine read_fm(const TensorReader& reader) {
     malformed({"evidence and examples must not be negative"});
   }
 
-  model.space = read_space(reader, columns);
+  const std::uint32_t fields = reader.number("fields");
+  if (fields > most_fields) malformed({"it has too many fields"});
+  std::uint64_t end = 0;
+  for (std::uint32_t g = 0; g < fields; ++g) {
+    ColumnField field;
+    field.name = reader.text(field_key(g, "name"), "");
+    if (field.name.empty() || model.space.find(field.name)) {
+      malformed({"a field has no name of its own"});
+    }
+    field.side = std::array{Side::user, Side::item, Side::context}[reader.choice(
+        field_key(g, "side"), {side_names[0], side_names[1], side_names[2]})];
+    field.begin = static_cast<std::uint32_t>(end);
+    field.columns = reader.number(field_key(g, "columns"));
+    end += field.columns;
+    if (end > columns) malformed({"the fields have more columns than the model"});
+    model.space.fields.push_back(std::move(field));
+  }
+  if (end != columns) malformed({"the fields have fewer columns than the model"});
+
+  model.space.users = read_rows(reader, "user", static_cast<std::uint32_t>(columns));
+  model.space.items = read_rows(reader, "item", static_cast<std::uint32_t>(columns));
+  model.space.days = reader.list<double>("days", "F64").value_or(std::vector<double>{});
+  model.space.units_per_day = reader.number("units_per_day");
+  model.space.set_scale =
+      reader.choice("set_scale", {"root", "mean"}) == 1 ? SetScale::mean : SetScale::root;
+  model.space.normalized = reader.choice("normalized", {"false", "true"}) == 1;
+  model.pairs = std::array{
+      Pairs::all, Pairs::between_sides}[reader.choice("pairs", {pair_names[0], pair_names[1]})];
   model.fold_in.own_parameters = model.space.find(user_field) != nullptr;
+  const ColumnField* day = model.space.day();
+  const bool fitting = model.space.days.empty() || (day && day->columns == model.space.days.size());
+  if (!fitting || model.space.units_per_day == 0) {
+    malformed({"its days do not fit the field \"day\""});
+  }
+  for (const double value : model.space.days) {
+    if (!std::isfinite(value)) malformed({"days holds a number that is not finite"});
+  }
   if (reader.find("posterior_linear", "F32", 2)) model.posterior = read_posterior(reader, model);
+  model.memory = read_memory(reader, model);
+  model.fold_in.ranking = read_ranking(reader);
+  if (model.pairs == Pairs::between_sides) {
+    const auto in_context = [](const ColumnField& field) { return field.side == Side::context; };
+    if (model.posterior || std::ranges::any_of(model.space.fields, in_context)) {
+      malformed({"pairs between sides alone go with neither samples nor fields of the context"});
+    }
+  }
   return model;
 }
 

@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "io/fm_file.h"
-#include "io/hybrid_file.h"
 #include "io/tensors.h"
 
 namespace featherfm {
@@ -114,15 +113,11 @@ void read_common(const TensorReader& reader, Model& model) {
 }  // namespace
 
 std::size_t ModelFile::users() const {
-  return space() ? space()->users->rows() : mf().users();
+  return is_fm() ? fm().space.users->rows() : mf().users();
 }
 
 std::size_t ModelFile::items() const {
-  return space() ? space()->items->rows() : mf().items();
-}
-
-const FeatureSpace* ModelFile::space() const {
-  return is_fm() ? &fm().space : is_hybrid() ? &hybrid().space : nullptr;
+  return is_fm() ? fm().space.items->rows() : mf().items();
 }
 
 std::vector<std::byte> write_model(const ModelFile& file, const SaveOptions& options) {
@@ -134,8 +129,6 @@ std::vector<std::byte> write_model(const ModelFile& file, const SaveOptions& opt
   if (!file.features.empty()) writer.add_text("features", file.features);
   if (file.is_fm()) {
     write_fm(writer, file.fm());
-  } else if (file.is_hybrid()) {
-    write_hybrid(writer, file.hybrid());
   } else {
     write_mf(writer, file.mf());
   }
@@ -160,17 +153,17 @@ ModelFile read_model(Bytes bytes) {
   }
   ModelFile result;
   result.family = reader.text("family", "mf");
-  if (result.family == "fm") {
+  if (result.family == "fm" || result.family == "hybrid") {
     result.model = read_fm(reader);
-  } else if (result.family == "hybrid") {
-    result.model = read_hybrid(reader);
+    if ((result.fm().pairs == Pairs::between_sides) != (result.family == "hybrid")) {
+      malformed({"its pairs are not those of its family"});
+    }
   } else if (result.family == "mf" || result.family == "svd" || result.family == "popularity") {
     result.model = read_mf(reader, result.family);
   } else {
     malformed({"unknown family \"", result.family, "\""});
   }
   std::visit([&](auto& model) { read_common(reader, model); }, result.model);
-  if (auto* hybrid = std::get_if<HybridModel>(&result.model)) complete_hybrid(*hybrid);
   result.options = reader.text("options", "{}");
   result.features = reader.text("features", "");
   result.seen = read_seen(reader, result.users(), result.items());

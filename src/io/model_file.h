@@ -4,7 +4,7 @@
 //   user_factors [users, k]  item_factors [items, k]           F32, needed
 //   user_biases [users]  item_biases [items]  global_bias [1]  F32, zeros when missing
 //   item_fill [items]  singular_values [k]                     F32, only of an SVD
-// Family "fm":
+// Families "fm" and "hybrid":
 //   factors [columns, k]  linear [columns]  constant [1]       F32, needed
 //   evidence [columns]  examples [1]                           F32: what they were learned from
 //   user_row_offsets [users + 1]  user_row_columns [n]         U32, needed
@@ -13,20 +13,15 @@
 //   days [n]                                                   F64: number of the day of each
 //                                                              column of the field "day"; empty
 //                                                              or missing when there are no days
+//   and of a hybrid model:
+//   memory_linear [columns]  memory_factors [columns, k]       F32: what its steps have seen; of
+//   memory_linear_steps      memory_factor_steps               AdaDelta these two besides
+//   ranking_steps [2]  ranking_positive_from [1]               F32: how newcomers are placed
 //   and where it was sampled, with S samples of k / S factors each:
 //   posterior_constants [S]  posterior_noise [S]               F32
 //   posterior_penalties [S]  posterior_linear [columns, S]     F32
 //   classes [c]  posterior_cutpoints [S, c - 1]                F32: of ordered classes; else empty
 //   chain_...                                                  where the chain goes on
-// Family "hybrid":
-//   embeddings [columns, k]  biases [columns]                  F32, needed
-//   user_row_offsets ... item_row_values                       as of an fm, needed
-//   squared_gradients [columns, k + 1]                         F32: what the optimizer remembers of
-//                                                              embeddings and biases
-//   squared_steps [columns, k + 1]                             F32: likewise, of AdaDelta only
-//   placing [2]  seed [1]                                      F32, U64, needed: learning rate and
-//                                                              penalty of users; for new ones
-//   positive_from [1]                                          F32: where positives begin
 // All:
 //   value_range [2]        F32: lowest and highest value; unlimited when missing
 //   fold_in [3]            F32: regularization, the bias's, frequency scaling; 0.1, 0.1, 1 when
@@ -37,11 +32,10 @@
 // metadata: format "featherfm", format_version "1", family, link "identity" | "logistic", user_bias
 //   "true" | "false", fill "none" | "per_item" | "user_mean", options (JSON of the training
 //   options); of an fm: fields (their number), field_0_name, field_0_side "user" | "item" |
-//   "context", field_0_columns, field_1_name ..., units_per_day, set_scale "root" | "mean", of a
-//   sampled one task "regression" | "classification" | "ordinal" and sweeps; of a
-//   hybrid: fields ... as of an fm, loss "warp" | "bpr" | "warp-kos" | "logistic", optimizer
-//   "adagrad" | "adadelta", normalize "true" | "false", max_sampled; features (JSON: how values
-//   become columns)
+//   "context", field_0_columns, field_1_name ..., units_per_day, set_scale "root" | "mean",
+//   normalized "true" | "false", pairs "all" | "between_sides", of a hybrid one ranking_loss and
+//   its numbers, of a sampled one task "regression" | "classification" | "ordinal" and sweeps;
+//   features (JSON: how values become columns)
 //
 // So a model trained elsewhere comes in with two matrices, and any safetensors reader opens ours.
 #pragma once
@@ -54,29 +48,24 @@
 #include "data/seen_items.h"
 #include "io/safetensors.h"
 #include "model/factorization_machine.h"
-#include "model/hybrid.h"
 #include "model/matrix_factorization.h"
 
 namespace featherfm {
 
 struct ModelFile {
   std::string family = "mf", options = "{}";
-  std::variant<MatrixFactorization, FactorizationMachine, HybridModel> model;
+  std::variant<MatrixFactorization, FactorizationMachine> model;
   SeenItems seen;
   std::string user_ids, item_ids;  // JSON; empty when missing
   std::string features = {};  // JSON of the caller's feature encoders; empty when there are none
 
-  // Of the families "mf", "svd" and "popularity"; of the family "fm".
+  // Of the families "mf", "svd" and "popularity"; of the families "fm" and "hybrid".
   MatrixFactorization& mf() { return std::get<MatrixFactorization>(model); }
   const MatrixFactorization& mf() const { return std::get<MatrixFactorization>(model); }
   const FactorizationMachine& fm() const { return std::get<FactorizationMachine>(model); }
-  const HybridModel& hybrid() const { return std::get<HybridModel>(model); }
   std::size_t users() const;
   std::size_t items() const;
   bool is_fm() const { return std::holds_alternative<FactorizationMachine>(model); }
-  bool is_hybrid() const { return std::holds_alternative<HybridModel>(model); }
-  // What describes users and items, of models that have features; else null.
-  const FeatureSpace* space() const;
 };
 
 struct SaveOptions {

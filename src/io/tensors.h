@@ -37,11 +37,7 @@ class TensorWriter {
   }
   // A few numbers, copied.
   void add_numbers(const std::string& name, std::initializer_list<float> values) {
-    add_copy(name, values);
-  }
-  // Numbers that are not kept elsewhere.
-  void add_copy(const std::string& name, std::vector<float> values) {
-    add_floats(name, dense_.emplace_back(std::move(values)));
+    add_floats(name, dense_.emplace_back(values));
   }
   // Without the padding.
   void add_matrix(const std::string& name, const Matrix& matrix);

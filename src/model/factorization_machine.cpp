@@ -49,6 +49,7 @@ FactorizationMachine FactorizationMachine::translated(const std::vector<std::uin
   result.constant = constant;
   result.link = link;
   result.range = range;
+  result.pairs = pairs;
   result.fold_in = fold_in;
   result.examples = examples;
   result.evidence.assign(evidence.empty() ? 0 : columns, 0.0f);
@@ -80,16 +81,20 @@ double score(const FactorizationMachine& model, const SparseRows::Row& row) {
 void RowSums::compute(const FactorizationMachine& model, const SparseRows& table,
                       std::uint32_t begin, std::uint32_t end) {
   const std::size_t stride = model.factors.stride();
+  const bool all = model.pairs == Pairs::all;
   for (std::uint32_t r = begin; r < end; ++r) {
     const SparseRows::Row row = table.row(r);
+    float* const sum = vectors.row(r);
+    const float scale = model.space.normalized ? row.normalizer() : 1.0f;
     double constant = 0;
     for (std::size_t k = 0; k < row.size(); ++k) {
-      const float x = row.values[k];
+      const float x = scale * row.values[k];
       const float* v = model.factors.row(row.columns[k]);
-      simd::axpy(x, v, vectors.row(r), stride);
-      constant += double{x} * (double{model.linear[row.columns[k]]} -
-                               0.5 * double{x} * double{simd::dot(v, v, stride)});
+      simd::axpy(x, v, sum, stride);
+      constant += double{x} * double{model.linear[row.columns[k]]};
+      if (all) constant -= 0.5 * double{x} * double{x} * double{simd::dot(v, v, stride)};
     }
+    if (!all) constant -= 0.5 * double{simd::dot(sum, sum, stride)};
     constants[r] = static_cast<float>(constant);
   }
 }
@@ -149,10 +154,18 @@ std::vector<float> scores(const FactorizationMachine& model, const Design& desig
 FieldStrength field_strength(const FactorizationMachine& model, const ColumnField& field) {
   FieldStrength strength;
   for (std::uint32_t j = field.begin; j < field.begin + field.columns; ++j) {
+    const double w = model.linear[j];
     const float* v = model.factors.row(j);
-    strength.add(model.linear[j], simd::dot(v, v, model.factors.stride()));
+    const double square = simd::dot(v, v, model.factors.stride());
+    if (w == 0 && square == 0) continue;
+    strength.linear += w * w;
+    strength.factors += square;
+    ++strength.used;
   }
-  return strength.root_means();
+  const double used = strength.used > 0 ? strength.used : 1;
+  strength.linear = std::sqrt(strength.linear / used);
+  strength.factors = std::sqrt(strength.factors / used);
+  return strength;
 }
 
 }  // namespace featherfm

@@ -2,6 +2,7 @@
 //
 //   y(x) = constant + sum_j linear_j x_j + sum_{j < l} <factors_j, factors_l> x_j x_l
 //
+// (of a hybrid model the last sum has only those pairs whose columns belong to different sides),
 // and what follows from them. The sum over pairs costs no more than the sum over columns:
 //   sum_{j < l} <v_j, v_l> x_j x_l = 1/2 (|sum_j v_j x_j|^2 - sum_j |v_j|^2 x_j^2)
 #pragma once
@@ -14,7 +15,6 @@
 #include "base/matrix.h"
 #include "base/random.h"
 #include "data/design.h"
-#include "model/field_strength.h"
 #include "model/towers.h"
 
 namespace featherfm {
@@ -55,12 +55,27 @@ struct Posterior {
   std::size_t samples() const { return constants.size(); }
 };
 
+// Which pairs of columns interact.
+enum class Pairs {
+  all,
+  between_sides,  // a column of the user's with one of the item's: the hybrid model of Kula 2015,
+                  // "Metadata Embeddings for User and Item Cold-start Recommendations"
+};
+
+// What the steps of AdaGrad or AdaDelta have seen, for training to go on: of each parameter the sum
+// (AdaDelta: the running mean) of the squared gradients and, for AdaDelta alone, of the steps.
+struct StepMemory {
+  std::vector<float> linear, linear_steps;  // columns
+  Matrix factors, factor_steps;             // columns x k
+};
+
 struct FactorizationMachine {
   float constant = 0;
   std::vector<float> linear;  // columns
   Matrix factors;             // columns x k
   Link link = Link::identity;
   ValueRange range;
+  Pairs pairs = Pairs::all;
   FoldInRule fold_in;
   FeatureSpace space;
   std::shared_ptr<const Posterior> posterior;  // null where the parameters are a single point
@@ -68,6 +83,7 @@ struct FactorizationMachine {
   // the squares of each column over all examples, and their number. Empty and 0: unknown.
   std::vector<float> evidence;
   float examples = 0;
+  std::shared_ptr<const StepMemory> memory;  // null where training keeps none
 
   FactorizationMachine() = default;
   FactorizationMachine(std::size_t columns, std::size_t k) : linear(columns), factors(columns, k) {}
@@ -87,13 +103,14 @@ struct FactorizationMachine {
                                   std::size_t columns) const;
 };
 
-// y(x) of one row, in double and straight from the definition.
+// y(x) of one row, in double and straight from the definition; of a model with all pairs.
 double score(const FactorizationMachine& model, const SparseRows::Row& row);
 
 // What a row of a table adds to every example that has it:
 //   vector = sum_j v_j x_j,  constant = sum_j w_j x_j - 1/2 sum_j |v_j|^2 x_j^2
 // so that y(x) of an example with the rows r is
 //   constant + sum_r constant_r + 1/2 |sum_r vector_r|^2.
+// Where only pairs between sides count, the constant takes 1/2 |vector|^2 away instead.
 // One more row than the table, of zeros: the row of nothing.
 struct RowSums {
   Matrix vectors;
@@ -157,6 +174,11 @@ class DesignScores {
 };
 std::vector<float> scores(const FactorizationMachine& model, const Design& design);
 
+// How much weight a field carries: root mean squares over its columns that are not zero.
+struct FieldStrength {
+  double linear = 0, factors = 0;  // of w_j; of |v_j|
+  std::uint32_t used = 0;          // columns with any parameter that is not 0
+};
 FieldStrength field_strength(const FactorizationMachine& model, const ColumnField& field);
 
 }  // namespace featherfm

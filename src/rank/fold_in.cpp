@@ -10,32 +10,6 @@
 
 namespace featherfm {
 
-void require_ratings(const GivenRatings& given, std::size_t items,
-                     std::optional<float> regularization) {
-  require_same_size(given.values.size(), given.items.size(), "ratings");
-  if (!given.weights.empty()) {
-    require_same_size(given.weights.size(), given.items.size(), "weights");
-  }
-  if (regularization) require_range(*regularization, 0.0f, 1e6f, "regularization");
-  std::vector<char> met(items);
-  for (std::size_t k = 0; k < given.items.size(); ++k) {
-    if (given.items[k] >= met.size()) {
-      fail(ErrorCode::out_of_range, "ratings",
-           {"ratings[", k, "] names an item the model does not know"});
-    }
-    if (met[given.items[k]]++) {
-      fail(ErrorCode::duplicate, "ratings", {"ratings[", k, "] rates an item a second time"});
-    }
-    const float value = given.values[k];
-    if (!std::isfinite(value)) {
-      fail(ErrorCode::not_finite, "ratings", {"ratings[", k, "] must be finite; got ", value});
-    }
-    if (!given.weights.empty()) {
-      require_range(given.weights[k], 0.0f, std::numeric_limits<float>::max(), "weights");
-    }
-  }
-}
-
 UserRow FoldedUser::tower_row(const Towers& towers) const {
   UserRow user = average_user(towers);
   std::copy(vector.begin(), vector.end(), user.row.begin());
@@ -75,14 +49,33 @@ float FoldIn::with_rows_of(std::uint32_t item, std::span<const float> x) const {
 }
 
 void FoldIn::check(const GivenRatings& given, std::optional<float> regularization) const {
-  require_ratings(given, towers_.items.rows(), regularization);
-  if (towers_.link != Link::logistic) return;
+  require_same_size(given.values.size(), given.items.size(), "ratings");
+  if (!given.weights.empty()) {
+    require_same_size(given.weights.size(), given.items.size(), "weights");
+  }
+  if (regularization) require_range(*regularization, 0.0f, 1e6f, "regularization");
+  std::vector<char> met(towers_.items.rows());
   for (std::size_t k = 0; k < given.items.size(); ++k) {
+    if (given.items[k] >= met.size()) {
+      fail(ErrorCode::out_of_range, "ratings",
+           {"ratings[", k, "] names an item the model does not know"});
+    }
+    if (met[given.items[k]]++) {
+      fail(ErrorCode::duplicate, "ratings", {"ratings[", k, "] rates an item a second time"});
+    }
     const float value = given.values[k];
-    if (value >= towers_.range.low && value <= towers_.range.high) continue;
-    fail(ErrorCode::out_of_range, "ratings",
-         {"ratings[", k, "] must be from ", towers_.range.low, " to ", towers_.range.high, "; got ",
-          value});
+    if (!std::isfinite(value)) {
+      fail(ErrorCode::not_finite, "ratings", {"ratings[", k, "] must be finite; got ", value});
+    }
+    if (towers_.link == Link::logistic &&
+        (value < towers_.range.low || value > towers_.range.high)) {
+      fail(ErrorCode::out_of_range, "ratings",
+           {"ratings[", k, "] must be from ", towers_.range.low, " to ", towers_.range.high,
+            "; got ", value});
+    }
+    if (!given.weights.empty()) {
+      require_range(given.weights[k], 0.0f, std::numeric_limits<float>::max(), "weights");
+    }
   }
 }
 

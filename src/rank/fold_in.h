@@ -21,12 +21,6 @@ struct GivenRatings {
   std::span<const float> weights;
 };
 
-// Throws Error unless there are as many values (and weights) as items, every item is below `items`
-// and given once, values are finite and weights and regularization in range. Errors:
-// size_mismatch, out_of_range, duplicate, not_finite.
-void require_ratings(const GivenRatings& given, std::size_t items,
-                     std::optional<float> regularization);
-
 struct FoldedUser {
   std::vector<float> vector;  // factors
   float bias = 0;             // on top of Towers::base_offset

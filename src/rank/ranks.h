@@ -1,20 +1,16 @@
-// At which place a user's list has an item.
+// Where items stand in a user's ranking.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "data/seen_items.h"
-#include "model/towers.h"
-
 namespace featherfm {
 
-// For every pair (users[k], items[k]) the number of items that stand before items[k] for the user:
-// 0 is the best. All items of the model count but those of `seen` (may be null), and equal scores
-// stand before. Pairs of one user are best given in turn. Users and items must be the model's;
-// lists of equal length.
-std::vector<std::uint32_t> ranks(const Towers& towers, std::span<const std::uint32_t> users,
-                                 std::span<const std::uint32_t> items, const SeenItems* seen);
+// The rank of `item`, from 0, among all items by these scores, those of `left_out` (ascending or
+// not) aside: the number of others with at least its score, so that ties count against it. `marks`
+// has one entry for each item, all 0; it is 0 again afterwards.
+std::uint32_t rank_of(std::span<const float> scores, std::uint32_t item,
+                      std::span<const std::uint32_t> left_out, std::vector<char>& marks);
 
 }  // namespace featherfm

@@ -80,7 +80,8 @@ inline float adadelta_along(float* row, float* squares, float* steps, const floa
   for (std::size_t i = 0; i < n; ++i) {
     const float g = factor * source[i];
     squares[i] = memory.rho * squares[i] + rest * (g * g);
-    const float size = std::sqrt(steps[i] + memory.epsilon) / std::sqrt(squares[i] + memory.epsilon);
+    const float size =
+        std::sqrt(steps[i] + memory.epsilon) / std::sqrt(squares[i] + memory.epsilon);
     const float step = size * g;
     sum[i % 4] += size;
     steps[i] = memory.rho * steps[i] + rest * (step * step);

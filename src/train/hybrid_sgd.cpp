@@ -21,17 +21,17 @@ constexpr std::size_t block_size = 256;
 std::vector<HybridExample> examples_of(const HybridOptions& options, const Interactions& data) {
   std::vector<HybridExample> examples;
   bool any_positive = false;
-  const HybridRule rule{options.loss, options.positive_from};
+  const RankingRule rule = options.rule();
   for (std::uint32_t user = 0; user < data.users(); ++user) {
     for (std::uint32_t p = data.user_begin(user); p < data.user_end(user); ++p) {
       const float weight = data.weight_at(p);
-      const bool positive = rule.positive(data.value_at(p));
+      const bool positive = rule.likes(data.value_at(p));
       any_positive = any_positive || positive;
-      if (weight == 0 || (!positive && options.loss != HybridLoss::logistic)) continue;
+      if (weight == 0 || (!positive && options.loss != RankingLoss::logistic)) continue;
       examples.push_back({user, data.item_at(p), weight, positive});
     }
   }
-  if (!any_positive && options.loss != HybridLoss::logistic) {
+  if (!any_positive && options.loss != RankingLoss::logistic) {
     fail(ErrorCode::empty, "positiveFrom",
          {"there is no positive to learn from: no rating is ",
           options.positive_from ? joined({"at least ", double{*options.positive_from}})
@@ -40,20 +40,20 @@ std::vector<HybridExample> examples_of(const HybridOptions& options, const Inter
   return examples;
 }
 
-class HybridSgd final : public HybridTrainer {
+class HybridSgd final : public FmTrainer {
  public:
-  HybridSgd(const HybridOptions& options, HybridData data, const HybridModel* start)
+  HybridSgd(const HybridOptions& options, HybridData data, const FactorizationMachine* start)
       : options_(options),
         data_(std::move(data)),
         random_(options.seed ^ 0x0fde0fde0fde0fdeu),  // another stream than what is sampled
-        model_(initial_hybrid(options, data_, start)),
+        parameters_(initial_hybrid(options, data_, start)),
         examples_(examples_of(options, *data_.train)),
-        steps_(options, data_, examples_, model_),
+        steps_(options, data_, examples_, parameters_),
         validation_(options, data_) {
-    validation_.start_from(model_);
+    validation_.start_from(machine());
   }
 
-  const HybridModel& model() const override { return validation_.best_model(); }
+  const FactorizationMachine& model() const override { return validation_.best_model(); }
   std::uint32_t best_epoch() const override { return validation_.best_epoch(); }
 
  private:
@@ -70,28 +70,33 @@ class HybridSgd final : public HybridTrainer {
       random_.shuffle(order);
       for (std::size_t b = 0; b < order.size(); ++b) {
         const std::size_t begin = order[b] * block_size;
-        steps_.train(std::span(examples_).subspan(
-                         begin, std::min(block_size, examples_.size() - begin)),
-                     losses_);
+        steps_.train(
+            std::span(examples_).subspan(begin, std::min(block_size, examples_.size() - begin)),
+            losses_);
         fraction_ = (epoch_ - 1 + double(b + 1) / double(order.size())) / options_.epochs;
         co_yield Pause{};
       }
       steps_.settle();
-      if (!model_.all_finite()) fail_diverged();
-      while (!validation_.measure(model_)) co_yield Pause{};
-      finished_epoch_ = validation_.finish_epoch(epoch_, model_, train_losses());
+      const FactorizationMachine model = machine();
+      if (!model.all_finite()) fail_diverged();
+      while (!validation_.measure(model)) co_yield Pause{};
+      finished_epoch_ = validation_.finish_epoch(epoch_, model, train_losses());
       stopped_early_ = epoch_ < options_.epochs && validation_.should_stop();
       if (epoch_ == options_.epochs || stopped_early_) co_return;
       co_yield Pause{};
     }
   }
 
+  FactorizationMachine machine() const {
+    return hybrid_machine(options_, data_.space, parameters_);
+  }
+
   Losses train_losses() {
     const double total = losses_.weight > 0 ? losses_.weight : 1;
     Losses losses;
     losses.loss = (losses_.loss + losses_.cross_entropy.total()) / total;
-    losses.rmse = options_.loss == HybridLoss::logistic ? std::sqrt(losses_.squared / total)
-                                                        : std::numeric_limits<double>::quiet_NaN();
+    losses.rmse = options_.loss == RankingLoss::logistic ? std::sqrt(losses_.squared / total)
+                                                         : std::numeric_limits<double>::quiet_NaN();
     return losses;
   }
 
@@ -102,7 +107,7 @@ class HybridSgd final : public HybridTrainer {
   HybridOptions options_;
   HybridData data_;
   Random random_;
-  HybridModel model_;
+  HybridParameters parameters_;
   std::vector<HybridExample> examples_;
   HybridSteps steps_;
   HybridValidation validation_;
@@ -111,8 +116,8 @@ class HybridSgd final : public HybridTrainer {
 
 }  // namespace
 
-std::unique_ptr<HybridTrainer> make_hybrid_sgd(const HybridOptions& options, HybridData data,
-                                               const HybridModel* start) {
+std::unique_ptr<FmTrainer> make_hybrid_sgd(const HybridOptions& options, HybridData data,
+                                           const FactorizationMachine* start) {
   options.validate();
   return std::make_unique<HybridSgd>(options, std::move(data), start);
 }

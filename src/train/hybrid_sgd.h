@@ -1,5 +1,24 @@
-// Hybrid models by stochastic gradient descent on a loss of single interactions or of pairs of
-// items.
+// Hybrid models that learn to rank (Kula 2015, "Metadata Embeddings for User and Item Cold-start
+// Recommendations"). A user is the weighted sum of the embeddings of their features, an item
+// likewise, each with a bias:
+//
+//   s(u, i) = b_u + b_i + <p_u, q_i>,   p_u = sum_j x_uj v_j,  b_u = sum_j x_uj w_j
+//
+// Without other features the identity is the only one, which is matrix factorization. The model is
+// a factorization machine whose pairs are those between a user's and an item's columns.
+//
+// Positives are the interactions whose value the user likes; the others are known dislikes. What
+// was met, dislikes too, is never drawn as a negative.
+//   logistic  cross-entropy of a sigmoid over likes and dislikes, labels +1 and -1
+//   bpr       log-loss of s_pos - s_neg (Rendle et al. 2009); the negative is the item of an
+//             interaction drawn at random, so that popular ones are met more often, until it is
+//             none that the user has met
+//   warp      up to `max_sampled` items are drawn until one scores more than s_pos - 1; the step
+//             is weighted by min(10, w log(max(1, floor((items - 1) / draws)))), w the weight of
+//             the interaction (Weston, Bengio, Usunier 2011). A draw of an item the user has met
+//             counts, but is never a violator; without one nothing moves
+//   warp-kos  as warp for the k-th best of n positives of the user drawn with replacement (Weston,
+//             Yee, Weiss 2013)
 #pragma once
 
 #include <memory>
@@ -8,32 +27,23 @@
 
 namespace featherfm {
 
-// Visits the interactions one by one (the positives alone, for losses of pairs) and moves what the
-// user and the items are made of. With s the scores, w the interaction's weight:
+// Trains a machine with Pairs::between_sides. With the loss logistic its link is logistic over the
+// range 0 to 1, else scores are ordinal and unlimited. Interactions' weights multiply their steps;
+// those of weight 0 never move anything.
 //
-//   logistic   cross-entropy of sigmoid(s) against the label, dislikes being 0
-//   bpr        -w log sigmoid(s_positive - s_negative), the negative drawn from the interaction
-//              list, so by popularity, until it is no item the user has met (Rendle et al. 2009)
-//   warp       items are drawn uniformly until one violates s_negative > s_positive - 1; the pair
-//              counts min(10, w log(max(1, floor((items - 1) / draws)))) times its hinge loss, an
-//              estimate of the positive's rank (Weston, Bengio, Usunier 2011). An item the user has
-//              met uses up a draw. No violator in `max_sampled` draws: nothing to learn.
-//   warp_kos   as warp, for the k-th best of n of the user's positives, drawn with replacement
-//              (Weston, Yee, Weiss 2013)
+// Losses: `loss` of the training is the mean over the positives (logistic: over all interactions)
+// by weight of the loss each had before its step, `rmse` is not measured (0). With validation data
+// `loss` is 1 - AUC, the mean over users with likes there of the share of (liked, other) pairs in
+// the wrong order, where items they met in training are left out; ties are wrong. The model holds
+// the parameters of the best epoch.
 //
-// Met is whatever stands in the data, dislikes too: they are neither positives nor negatives, except
-// for the logistic loss. The biases of users cannot change a ranking and stay as they are under
-// losses of pairs. The penalty pulls every parameter of a side back at every step, by alpha times
-// the mean size of the step.
-//
-// Training losses: mean cross-entropy, or mean loss of a pair (rank-weighted hinge loss), measured
-// on the way. Validation loss: mean cross-entropy; for losses of pairs 1 - AUC, over all items but
-// those of `known`.
-//
-// `start`: continue from these parameters and what the optimizer remembers. Errors at once: options
-// out of range, those of initial_hybrid(); empty when losses of pairs find no positive; while
-// training: diverged.
-std::unique_ptr<HybridTrainer> make_hybrid_sgd(const HybridOptions& options, HybridData data,
-                                               const HybridModel* start = nullptr);
+// `start`: goes on from its parameters and the memory of its steps, translated to the columns of
+// the new space; new columns start at (U - 0.5) / factors, biases at 0, as all do without a start.
+// Columns that stand in no row of anybody the data have stay as they are.
+// Errors at once: those of validate(); empty (no interaction; no positive where the loss needs
+// one); invalid_argument `factors` for a start with another number; while training: diverged, with
+// the last good epoch in model().
+std::unique_ptr<FmTrainer> make_hybrid_sgd(const HybridOptions& options, HybridData data,
+                                           const FactorizationMachine* start = nullptr);
 
 }  // namespace featherfm

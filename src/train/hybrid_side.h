@@ -6,13 +6,12 @@
 #include <cstdint>
 #include <limits>
 
-#include "model/hybrid.h"
 #include "train/hybrid_kernels.h"
 #include "train/hybrid_options.h"
 
 namespace featherfm {
 
-// The parameters are `scale` times the rows that the model holds meanwhile: the L2 penalty pulls on
+// The parameters are `scale` times the rows that are held meanwhile: the L2 penalty pulls on
 // every parameter of the side at every step, and does so by a smaller scale, in no time. Before the
 // scale gets too small for float it is multiplied in (settle()).
 //
@@ -21,17 +20,17 @@ namespace featherfm {
 class HybridSide {
  public:
   HybridSide(const SparseRows& table, const FeatureSpace& space, Side side,
-             const HybridOptions& options, HybridModel& model)
+             const HybridOptions& options, HybridParameters& parameters)
       : rate_(options.learning_rate),
         memory_{options.rho, options.epsilon},
-        adadelta_(options.optimizer == HybridOptimizer::adadelta),
+        adadelta_(options.steps == StepRule::adadelta),
         alpha_(side == Side::user ? options.user_regularization : options.item_regularization),
-        stride_(model.rows.stride()),
-        padding_(static_cast<float>(stride_ - model.rows.columns()) * (adadelta_ ? 1 : rate_)),
-        rows_(model.rows.storage().data()),
-        squares_(model.squares.storage().data()),
-        steps_(model.steps.storage().data()),
-        table_(options.normalize ? normalized(table) : table) {
+        stride_(parameters.rows.stride()),
+        padding_(static_cast<float>(stride_ - parameters.rows.columns()) * (adadelta_ ? 1 : rate_)),
+        rows_(parameters.rows.storage().data()),
+        squares_(parameters.squares.storage().data()),
+        steps_(parameters.steps.storage().data()),
+        table_(space.normalized ? table.normalized() : table) {
     for (const ColumnField& field : space.fields) {
       if (field.side != side) continue;
       begin_ = std::min<std::size_t>(begin_, field.begin);
@@ -77,8 +76,8 @@ class HybridSide {
     for (std::uint32_t e = begin; e < end; ++e) {
       const std::size_t at = table_.columns[e] * stride_;
       const float along = table_.values[e] * factor;
-      sum += adadelta_ ? simd::adadelta_along(rows_ + at, squares_ + at, steps_ + at, source,
-                                              along, memory_, unscale_, stride_)
+      sum += adadelta_ ? simd::adadelta_along(rows_ + at, squares_ + at, steps_ + at, source, along,
+                                              memory_, unscale_, stride_)
                        : simd::adagrad_along(rows_ + at, squares_ + at, source, along, rate_,
                                              unscale_, stride_);
     }
@@ -108,8 +107,9 @@ class HybridSide {
   float padding_;  // what the padding of a row adds to the sum of step sizes
   float *rows_, *squares_, *steps_;
   SparseRows table_;
-  std::size_t begin_ = std::numeric_limits<std::size_t>::max(), end_ = 0;  // the columns of the side
-  bool single_ = false;                     // every row is one column with the value 1
+  std::size_t begin_ = std::numeric_limits<std::size_t>::max(),
+              end_ = 0;  // the columns of the side
+  bool single_ = false;  // every row is one column with the value 1
   float scale_ = 1, unscale_ = 1;
 };
 

@@ -15,20 +15,20 @@ constexpr int most_draws = 100;
 }  // namespace
 
 HybridSteps::HybridSteps(const HybridOptions& options, const HybridData& data,
-                         std::span<const HybridExample> examples, HybridModel& model)
+                         std::span<const HybridExample> examples, HybridParameters& parameters)
     : options_(options),
-      users_(*data.space.users, data.space, Side::user, options, model),
-      items_(*data.space.items, data.space, Side::item, options, model),
+      users_(*data.space.users, data.space, Side::user, options, parameters),
+      items_(*data.space.items, data.space, Side::item, options, parameters),
       known_(data.known),
       popular_(data.train->item_indices()),
       item_count_(data.train->items()),
       random_(options.seed ^ 0x5eed5eed5eed5eedu),  // another stream than the first parameters
       factors_(options.factors),
-      user_(model.rows.stride()),
-      positive_(model.rows.stride()),
-      negative_(model.rows.stride()),
-      difference_(model.rows.stride()) {
-  if (options.loss != HybridLoss::warp_kos) return;
+      user_(parameters.rows.stride()),
+      positive_(parameters.rows.stride()),
+      negative_(parameters.rows.stride()),
+      difference_(parameters.rows.stride()) {
+  if (options.loss != RankingLoss::warp_kos) return;
   positive_offsets_.assign(std::size_t{data.train->users()} + 1, 0);
   for (const HybridExample& example : examples) {
     ++positive_offsets_[example.user + 1];
@@ -38,21 +38,21 @@ HybridSteps::HybridSteps(const HybridOptions& options, const HybridData& data,
   for (std::size_t u = 1; u < positive_offsets_.size(); ++u) {
     positive_offsets_[u] += positive_offsets_[u - 1];
   }
-  candidates_.resize(options.n);
+  candidates_.resize(options.positives);
 }
 
 void HybridSteps::train(std::span<const HybridExample> block, HybridLosses& losses) {
   switch (options_.loss) {
-    case HybridLoss::logistic:
+    case RankingLoss::logistic:
       for (const HybridExample& example : block) logistic(example, losses);
       break;
-    case HybridLoss::bpr:
+    case RankingLoss::bpr:
       for (const HybridExample& example : block) bpr(example, losses);
       break;
-    case HybridLoss::warp:
+    case RankingLoss::warp:
       for (const HybridExample& example : block) warp(example, losses);
       break;
-    case HybridLoss::warp_kos:
+    case RankingLoss::warp_kos:
       for (const HybridExample& example : block) warp_kos(example, losses);
       break;
   }
@@ -68,8 +68,7 @@ void HybridSteps::logistic(const HybridExample& example, HybridLosses& losses) {
   items_.represent(example.item, positive_.data());
   // [p, b] and [q, c] become [p, 1] and [q, 1]: each is what the gradient of the other goes along.
   const float bias = std::exchange(user_[factors_], 1.0f);
-  const float score =
-      bias + simd::dot(user_.data(), positive_.data(), user_.size());
+  const float score = bias + simd::dot(user_.data(), positive_.data(), user_.size());
   positive_[factors_] = 1;
   const float target = example.positive ? 1.0f : 0.0f;
   const float residual = scalar::sigmoid1(score) - target, slope = example.weight * residual;
@@ -118,8 +117,7 @@ void HybridSteps::bpr(const HybridExample& example, HybridLosses& losses) {
                        items_.score(user_.data(), negative, negative_.data());
   losses.cross_entropy.add(margin, 1, example.weight);
   losses.weight += double{example.weight};
-  step_pair(example.user, example.item, negative,
-            example.weight * (1 - scalar::sigmoid1(margin)));
+  step_pair(example.user, example.item, negative, example.weight * (1 - scalar::sigmoid1(margin)));
 }
 
 void HybridSteps::step_to_violator(const HybridExample& example, std::uint32_t positive,
@@ -130,8 +128,8 @@ void HybridSteps::step_to_violator(const HybridExample& example, std::uint32_t p
     const float other = items_.score(user_.data(), item, negative_.data());
     if (!(other > score - 1) || known_.has(example.user, item)) continue;
     const double rank = std::max(1u, (item_count_ - 1) / draws);
-    const float loss = std::min(
-        largest_loss, example.weight * static_cast<float>(portable_log(rank)));
+    const float loss =
+        std::min(largest_loss, example.weight * static_cast<float>(portable_log(rank)));
     losses.loss += double{loss} * (1 + double{other} - double{score});
     step_pair(example.user, positive, item, loss);
     return;
@@ -148,17 +146,16 @@ void HybridSteps::warp_kos(const HybridExample& example, HybridLosses& losses) {
   represent_user(example.user);
   const std::uint32_t begin = positive_offsets_[example.user],
                       count = positive_offsets_[example.user + 1] - begin;
-  const std::uint32_t n = std::min(options_.n, count), k = std::min(options_.k, n);
+  const std::uint32_t n = std::min(options_.positives, count), k = std::min(options_.kth, n);
   for (std::uint32_t j = 0; j < n; ++j) {
     const std::uint32_t place = begin + random_.below(count);
     candidates_[j] = {items_.score(user_.data(), positive_items_[place], positive_.data()), place};
   }
   Candidate* const first = candidates_.data();
   // The k-th best: equal scores by place, so that the order is one.
-  std::partial_sort(first, first + k, first + n,
-                    [](const Candidate& a, const Candidate& b) {
-                      return a.score != b.score ? a.score > b.score : a.place < b.place;
-                    });
+  std::partial_sort(first, first + k, first + n, [](const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.place < b.place;
+  });
   const Candidate chosen = candidates_[k - 1];
   items_.represent(positive_items_[chosen.place], positive_.data());
   HybridExample pair = example;

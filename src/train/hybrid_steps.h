@@ -27,12 +27,12 @@ struct HybridLosses {
 
 class HybridSteps {
  public:
-  // `examples` must stay where they are, in the order of the data; `model` too.
+  // `examples` must stay where they are, in the order of the data; `parameters` and `data` too.
   HybridSteps(const HybridOptions& options, const HybridData& data,
-              std::span<const HybridExample> examples, HybridModel& model);
+              std::span<const HybridExample> examples, HybridParameters& parameters);
 
   void train(std::span<const HybridExample> block, HybridLosses& losses);
-  // Before the model is looked at.
+  // Before the parameters are looked at.
   void settle() {
     users_.settle();
     items_.settle();

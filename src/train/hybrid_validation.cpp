@@ -12,7 +12,7 @@ constexpr std::size_t most_users = 1000, piece = 100'000;
 }  // namespace
 
 HybridValidation::HybridValidation(const HybridOptions& options, const HybridData& data)
-    : rule_{options.loss, options.positive_from}, data_(data), best_(options.patience) {
+    : rule_(options.rule()), data_(data), best_(options.patience) {
   if (data_.validation) choose_users();
 }
 
@@ -20,7 +20,7 @@ void HybridValidation::choose_users() {
   const Interactions& data = *data_.validation;
   for (std::uint32_t user = 0; user < data.users(); ++user) {
     for (std::uint32_t p = data.user_begin(user); p < data.user_end(user); ++p) {
-      if (!rule_.positive(data.value_at(p))) continue;
+      if (!rule_.likes(data.value_at(p))) continue;
       users_.push_back(user);
       break;
     }
@@ -33,7 +33,7 @@ void HybridValidation::choose_users() {
 std::size_t HybridValidation::add_losses(std::uint32_t user) {
   const Interactions& data = *data_.validation;
   for (std::uint32_t p = data.user_begin(user); p < data.user_end(user); ++p) {
-    losses_.add(towers_->score(user, data.item_at(p)), rule_.positive(data.value_at(p)) ? 1 : 0,
+    losses_.add(towers_->score(user, data.item_at(p)), rule_.likes(data.value_at(p)) ? 1 : 0,
                 data.weight_at(p), towers_->link, towers_->range);
   }
   return data.items_of(user).size();
@@ -50,7 +50,7 @@ std::size_t HybridValidation::add_auc(std::uint32_t user) {
   }
   for (std::uint32_t p = data.user_begin(user); p < data.user_end(user); ++p) {
     const std::uint32_t item = data.item_at(p);
-    if (item >= items || !rule_.positive(data.value_at(p))) continue;
+    if (item >= items || !rule_.likes(data.value_at(p))) continue;
     barred_[item] = 1;
     positives_.push_back(towers_->score(user, item));
   }
@@ -72,13 +72,9 @@ std::size_t HybridValidation::add_auc(std::uint32_t user) {
   return items;
 }
 
-bool HybridValidation::measure(const HybridModel& model) {
+bool HybridValidation::measure(const FactorizationMachine& model) {
   if (!data_.validation) return true;
-  if (!towers_) {
-    const auto or_own = [](const auto& given, const auto& own) { return given ? given : own; };
-    towers_ = model.towers(*or_own(data_.validation_users, model.space.users),
-                           *or_own(data_.validation_items, model.space.items));
-  }
+  if (!towers_) towers_ = model.towers();
   const bool logistic = model.link == Link::logistic;
   const std::uint32_t all = logistic ? data_.validation->users() : 0;
   for (std::size_t products = 0; next_ < all + users_.size(); ++next_) {
@@ -88,7 +84,7 @@ bool HybridValidation::measure(const HybridModel& model) {
   return true;
 }
 
-EpochLosses HybridValidation::finish_epoch(std::uint32_t epoch, const HybridModel& model,
+EpochLosses HybridValidation::finish_epoch(std::uint32_t epoch, const FactorizationMachine& model,
                                            Losses train) {
   std::optional<Losses> validation;
   if (data_.validation) {

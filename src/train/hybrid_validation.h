@@ -22,16 +22,16 @@ class HybridValidation {
 
   // Measures on, about a hundred thousand products per call; true when all is measured. The model
   // must not change between.
-  bool measure(const HybridModel& model);
+  bool measure(const FactorizationMachine& model);
 
   // After measure() returned true: compares with the best epoch and copies the model if this one is
   // it.
-  EpochLosses finish_epoch(std::uint32_t epoch, const HybridModel& model, Losses train);
+  EpochLosses finish_epoch(std::uint32_t epoch, const FactorizationMachine& model, Losses train);
 
   bool should_stop() const { return best_.should_stop(); }
   std::uint32_t best_epoch() const { return best_.epoch(); }
-  const HybridModel& best_model() const { return best_.model(); }
-  void start_from(const HybridModel& model) { best_.start_from(model); }
+  const FactorizationMachine& best_model() const { return best_.model(); }
+  void start_from(const FactorizationMachine& model) { best_.start_from(model); }
 
  private:
   void choose_users();
@@ -39,10 +39,10 @@ class HybridValidation {
   std::size_t add_losses(std::uint32_t user);
   std::size_t add_auc(std::uint32_t user);
 
-  HybridRule rule_;
+  RankingRule rule_;
   const HybridData& data_;
   std::vector<std::uint32_t> users_;  // whose AUC is measured
-  BestEpoch<HybridModel> best_;
+  BestEpoch<FactorizationMachine> best_;
 
   // Of the epoch that is being measured.
   std::optional<Towers> towers_;

@@ -50,7 +50,7 @@ export interface CoreFeature {
   values: Float32Array;
 }
 
-/** What the features of a dataset give a model. */
+/** What the features of a dataset give a factorization machine. */
 export interface CoreDescription {
   features: CoreFeature[];
   validationFeatures: CoreFeature[] | null;
@@ -105,7 +105,7 @@ export interface CoreRatings {
   values: Float32Array;
   weights: Float32Array | null;
   regularization: number | null;
-  /** Features of the user, one row each; only of models with features. */
+  /** Features of the user, one row each; only of a factorization machine. */
   features: CoreFeature[] | null;
 }
 
@@ -159,7 +159,6 @@ export interface CoreModel extends CoreHandle {
     clip: boolean,
     context: CoreFeature[] | null,
   ): Float32Array;
-  predictRank(users: Uint32Array, items: Uint32Array, filterSeen: boolean): Uint32Array;
   recommend(users: Uint32Array, filterSeen: boolean, request: CoreRequest): CoreScored[];
   similar(side: "users" | "items", row: number, n: number, measure: string): CoreScored;
   foldIn(ratings: CoreRatings): CoreGuest;
@@ -180,6 +179,7 @@ export interface CoreModel extends CoreHandle {
   predictForItem(item: CoreGuest, users: Uint32Array, clip: boolean): Float32Array;
   predictRows(rows: CoreRows, clip: boolean): Float32Array;
   evaluateRows(rows: CoreRows): Record<string, number>;
+  ranks(users: Uint32Array, items: Uint32Array, filterSeen: boolean): Uint32Array;
   parameters(): { constant: number; linear: Float32Array; factors: Float32Array };
   fields(): CoreField[];
   evaluateRatings(

@@ -30,7 +30,6 @@ import type {
   Distribution,
   Explanation,
   FeatureRecord,
-  FeatureVector,
   FieldSide,
   FieldStrength,
   FoldedItem,
@@ -55,6 +54,9 @@ import type {
   UserVectors,
   Vectors,
 } from "./types.js";
+
+/** Whether models of a family know users and items by features. */
+export const takesFeatures = (family: string): boolean => family === "fm" || family === "hybrid";
 
 const nothingTrained: TrainingSummary = {
   epochs: [],
@@ -98,9 +100,6 @@ function checkSimilar(options: unknown): { n: number; measure: "cosine" | "dot" 
   };
 }
 
-/** Whether models of this family know users and items by features. */
-export const hasFeatures = (family: string): boolean => family === "fm" || family === "hybrid";
-
 /** What somebody new gave, in indices and columns. */
 type CheckedRatings = CoreRatings & { unseen: UnseenCategory[] };
 
@@ -120,7 +119,7 @@ export class TrainedModel implements Model {
   readonly logistic: boolean;
   /** Whether predictions are probabilities or come out of a sigmoid. */
   readonly probabilities: boolean;
-  /** How features become columns; of families with features. */
+  /** How features become columns; of the families "fm" and "hybrid". */
   readonly encoders: readonly Encoder[];
   /** Number of samples kept by the solver "mcmc"; else 0. */
   readonly samples: number;
@@ -199,7 +198,7 @@ export class TrainedModel implements Model {
     checkNoExtraKeys(given, ["filterSeen"], "predictRank");
     const filterSeen = checkBoolean(valueOf(given, "filterSeen", false), "filterSeen");
     const pairs = this.#pairs(users, items);
-    return this.owned.run((model) => model.predictRank(pairs.users, pairs.items, filterSeen));
+    return this.owned.run((model) => model.ranks(pairs.users, pairs.items, filterSeen));
   }
 
   #pairs(users: IdArray, items: IdArray): { users: Uint32Array; items: Uint32Array } {
@@ -225,7 +224,7 @@ export class TrainedModel implements Model {
 
   /** One record of features as the core takes it. */
   encoded(record: unknown, side: FieldSide, argument: string, unseen: UnseenCategory[] = []) {
-    if (side === "context" || !hasFeatures(this.family)) this.#requireMachine(argument);
+    if (side === "context" || !takesFeatures(this.family)) this.#requireMachine(argument);
     return encodeRecord(record, side, this.encoders, argument, this.reporter(unseen));
   }
 
@@ -257,10 +256,9 @@ export class TrainedModel implements Model {
 
   #requireMachine(argument: string): void {
     if (this.family === "fm") return;
-    const others = argument === "features" ? ' or "hybrid"' : "";
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `a model of the family "${this.family}" takes no ${argument}; train one with model: "fm"${others}`,
+      `a model of the family "${this.family}" takes no ${argument}; train one with model: "fm"`,
       argument,
     );
   }
@@ -389,39 +387,6 @@ export class TrainedModel implements Model {
 
   parameters(): Parameters {
     return this.owned.run((model) => model.parameters());
-  }
-
-  featureVectors(): FeatureVector[] {
-    const { linear, factors } = this.parameters();
-    const k = linear.length > 0 ? factors.length / linear.length : 0;
-    return this.fields().flatMap(({ name, side, begin, columns }) => {
-      const categories = this.#categoriesOf(name);
-      return Array.from({ length: columns }, (_, column): FeatureVector => {
-        const at = begin + column;
-        const category = categories?.(column);
-        return {
-          field: name,
-          side,
-          ...(category !== undefined && { category }),
-          bias: linear[at] as number,
-          vector: factors.slice(at * k, (at + 1) * k),
-        };
-      });
-    });
-  }
-
-  /** What the columns of a field stand for; nothing for a single number and for days. */
-  #categoriesOf(field: string): ((column: number) => Id) | undefined {
-    const encoding = this.encoders.find(({ name }) => name === field)?.encoding;
-    if (encoding === undefined) {
-      if (field === "user" || field === "item-users") return (column) => this.users.at(column);
-      if (field === "item" || field === "user-items") return (column) => this.items.at(column);
-      return undefined;
-    }
-    if (encoding.type === "number") return undefined;
-    return encoding.type === "buckets"
-      ? (column) => column
-      : (column) => encoding.categories.at(column);
   }
 
   /** The ratings of somebody new in indices. */

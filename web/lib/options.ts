@@ -6,7 +6,7 @@
 import { popularity, type PopularityOptions } from "./options/baselines.js";
 import { checkChoice, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
 import { fmClassificationDefaults, type FmOptions, fmTables } from "./options/fm.js";
-import { type HybridOptions, hybridTables } from "./options/hybrid.js";
+import { checkHybrid, type HybridOptions, hybridTables } from "./options/hybrid.js";
 import { mfLogisticDefaults, type MfOptions, mfTables } from "./options/mf.js";
 import type { Option } from "./options/option.js";
 import { svd, type SvdOptions } from "./options/svd.js";
@@ -14,18 +14,12 @@ import type { Dataset, EpochReport, Progress } from "./types.js";
 
 export type { PopularityOptions } from "./options/baselines.js";
 export type * from "./options/fm.js";
-export type { HybridOptions } from "./options/hybrid.js";
+export type * from "./options/hybrid.js";
 export type * from "./options/mf.js";
 export type { SvdOptions } from "./options/svd.js";
 
 /** The option tables by what selects them; a test walks over them and holds them to the C++ side. */
-export const optionTables = {
-  ...mfTables,
-  svd,
-  popularity,
-  ...fmTables,
-  ...hybridTables,
-} as const;
+export const optionTables = { ...mfTables, svd, popularity, ...fmTables, ...hybridTables } as const;
 
 /** Defaults that differ for the loss "logistic" of the model "mf" and the task "classification" of "fm". */
 const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
@@ -33,8 +27,7 @@ const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
   ...fmClassificationDefaults,
 };
 
-export type ModelOptions = 
-  MfOptions | SvdOptions | PopularityOptions | FmOptions | HybridOptions;
+export type ModelOptions = MfOptions | SvdOptions | PopularityOptions | FmOptions | HybridOptions;
 
 /** What every training run takes besides the options of its model. */
 export interface TrainControls<D = Dataset> {
@@ -72,18 +65,21 @@ export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readon
   Record<string, unknown>
 >;
 
-/** What tells the algorithms of a family apart: the options that select a table, the first choice being the default. */
-const selectors: Readonly<
-  Record<ModelOptions["model"], readonly { name: string; choices: readonly string[] }[]>
-> = {
-  mf: [{ name: "optimizer", choices: ["sgd", "adagrad", "adam", "als"] }],
-  fm: [{ name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] }],
-  hybrid: [
-    { name: "loss", choices: ["warp", "bpr", "warp-kos", "logistic"] },
-    { name: "optimizer", choices: ["adagrad", "adadelta"] },
-  ],
-  svd: [],
-  popularity: [],
+/** What tells the algorithms of a family apart, by option; its first choice is the default. */
+const selectors: Partial<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  mf: { optimizer: ["sgd", "adagrad", "adam", "als"] },
+  fm: { solver: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
+  hybrid: {
+    loss: ["warp", "bpr", "warp-kos", "logistic"],
+    optimizer: ["adagrad", "adadelta"],
+  },
+};
+
+const models = ["mf", "svd", "popularity", "fm", "hybrid"] as const;
+
+/** Rules over several options of a family. */
+const rules: Partial<Record<string, (resolved: Readonly<Record<string, unknown>>) => void>> = {
+  hybrid: checkHybrid,
 };
 
 /**
@@ -97,13 +93,12 @@ export function withDefaults(options: ModelOptions): ResolvedOptions {
 /** Checks `options` against the table its `model` and `optimizer` select; controls are left to the caller. */
 export function resolveModelOptions(options: unknown): ResolvedOptions {
   const given = checkObject(options, "options");
-  const models = Object.keys(selectors) as ModelOptions["model"][];
   const model = checkChoice(given["model"], "model", models);
-  const selected = selectors[model].map(
-    ({ name, choices }) =>
-      [name, checkChoice(valueOf(given, name, choices[0]), name, choices)] as const,
-  );
-  const where = [model, ...selected.map(([, choice]) => choice)].join("/");
+  const selected: Record<string, string> = {};
+  for (const [name, choices] of Object.entries(selectors[model] ?? {})) {
+    selected[name] = checkChoice(valueOf(given, name, choices[0]), name, choices);
+  }
+  const where = [model, ...Object.values(selected)].join("/");
   const table: Readonly<Record<string, Option<unknown>>> =
     optionTables[where as keyof typeof optionTables];
   checkNoExtraKeys(given, ["model", ...Object.keys(table), ...controlNames], where);
@@ -117,5 +112,7 @@ export function resolveModelOptions(options: unknown): ResolvedOptions {
     resolved[name] =
       given[name] === undefined ? fallback : option.parse(given[name], name, fallback);
   }
-  return Object.assign(resolved, Object.fromEntries(selected));
+  Object.assign(resolved, selected);
+  rules[model]?.(resolved);
+  return resolved;
 }

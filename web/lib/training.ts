@@ -13,7 +13,7 @@ import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, DivergedError, show } from "./errors.js";
 import type { Encoder, Field } from "./features.js";
 import { IdMap } from "./ids.js";
-import { hasFeatures, TrainedModel } from "./model.js";
+import { takesFeatures, TrainedModel } from "./model.js";
 import {
   controlNames,
   type ResolvedOptions,
@@ -225,31 +225,26 @@ function withoutIdentity(options: object): object {
 
 /** The encoders of the dataset's fields that the options name. */
 function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] {
-  const all = data.knowledge.fields.map(({ encoder }) => encoder);
+  const encoders = data.knowledge.fields
+    .map(({ encoder }) => encoder)
+    .filter(({ side }) => options.model === "fm" || side !== "context");
   const chosen = options["fields"] as "all" | readonly string[];
-  // Vectors of users and of items have no place for what belongs to neither.
-  const encoders = options.model === "fm" ? all : all.filter(({ side }) => side !== "context");
   if (chosen === "all") return encoders;
   for (const [k, name] of chosen.entries()) {
-    if (options.model !== "fm" && all.some((one) => one.name === name && one.side === "context")) {
-      throw new ArgumentError(
-        "INVALID_ARGUMENT",
-        `fields[${k}]: "${name}" is a field of the context, and the model "${options.model}" has those of users and items; train one with model: "fm"`,
-        "fields",
-      );
-    }
     if (encoders.some((encoder) => encoder.name === name)) continue;
     const known = encoders.map((encoder) => `"${encoder.name}"`).join(", ");
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `fields[${k}]: the dataset has no field "${name}"; it has ${known || "none"}`,
+      options.model === "fm"
+        ? `fields[${k}]: the dataset has no field "${name}"; it has ${known || "none"}`
+        : `fields[${k}]: the dataset has no field "${name}" of users or items; it has ${known || "none"}`,
       "fields",
     );
   }
   return encoders.filter((encoder) => chosen.includes(encoder.name));
 }
 
-/** What the features of the data give a model under its maps. */
+/** What the features of the data give a factorization machine under the maps of its model. */
 function describe(
   encoders: readonly Encoder[],
   data: CoreDataset,
@@ -292,7 +287,7 @@ function* onInteractions(
             counted as CoreInteractions,
             countedValidation,
             start,
-            hasFeatures(options.model)
+            takesFeatures(options.model)
               ? describe(encoders, data, validation, users, items, timestampUnit)
               : null,
           );
@@ -352,7 +347,8 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
 
 function checkPatience(options: ResolvedOptions, { patience }: { patience: number }): void {
   const sampled = options["solver"] === "mcmc";
-  if (patience === 0 || ("epochs" in options && !sampled)) return;
+  const epochs = ["mf", "fm", "hybrid"].includes(options.model);
+  if (patience === 0 || (epochs && !sampled)) return;
   throw new ArgumentError(
     "INVALID_ARGUMENT",
     sampled
@@ -374,7 +370,7 @@ export function train(core: Core, data: CoreDataset | CoreRowSet, given: unknown
   const controls = checkControls(given, core, checkDataset);
   checkPatience(options, controls);
   if (options.model === "popularity") return popularity(core, options, controls.signal, data);
-  const encoders = hasFeatures(options.model) ? chosenEncoders(options, data) : [];
+  const encoders = takesFeatures(options.model) ? chosenEncoders(options, data) : [];
   return onInteractions(core, options, controls, data, data.users, data.items, encoders, null);
 }
 
@@ -385,7 +381,7 @@ export function fitPartial(
   data: CoreDataset | CoreRowSet,
   given: unknown,
 ): Training {
-  if (model.family !== "mf" && !hasFeatures(model.family)) {
+  if (!["mf", "fm", "hybrid"].includes(model.family)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `a model of the family "${model.family}" cannot be continued; train it anew`,
@@ -438,15 +434,16 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
   if (options["solver"] === "mcmc") {
     return resolveModelOptions({ ...options, factors: model.options["factors"], burnIn: 0 });
   }
-  if (model.family === "hybrid") {
-    if (options["loss"] === undefined && model.logistic) options["loss"] = "logistic";
-    return resolveModelOptions(options);
-  }
   const als =
     (options[model.family === "fm" ? "solver" : "optimizer"] ??
       (model.family === "fm" ? "als" : "sgd")) === "als";
   // A model from elsewhere comes without options: how it predicts says which loss goes on.
-  if (model.family === "fm") {
+  if (model.family === "hybrid") {
+    if (options["optimizer"] === "adadelta" && changes["learningRate"] !== undefined) {
+      checkFinite(changes["learningRate"], "learningRate");
+      throw new ArgumentError("INVALID_ARGUMENT", "AdaDelta has no learningRate", "learningRate");
+    }
+  } else if (model.family === "fm") {
     options["task"] = model.logistic ? "classification" : "regression";
   } else if (options["optimizer"] !== "als") {
     options["loss"] = model.logistic ? "logistic" : "squared";

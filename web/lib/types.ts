@@ -229,21 +229,22 @@ export interface Progress {
 export interface EpochReport extends Progress {
   /**
    * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic".
-   * For the losses "bpr", "warp" and "warp-kos" that of a pair of items, weighted by rank for the latter two.
    * For SGD, AdaGrad and Adam measured on the way, each rating before its own update (progressive loss).
    */
   trainLoss: number;
-  /**
-   * Root mean squared training error in the units of the ratings (of a hybrid model, of probabilities), measured likewise. NaN
-   * for losses that compare items and predict no rating.
-   */
+  /** Root mean squared training error in the units of the ratings, measured likewise. */
   trainRmse: number;
   /**
-   * The same on the validation set, where one was given, after the epoch. Hybrid models have `auc` besides: the share of (positive,
-   * other) pairs of items in the right order, those met in training left out, mean over the users (over a thousand of them, where
-   * there are more). For losses that compare items `loss` is `1 - auc`.
+   * The same on the validation set, where one was given, after the epoch. Losses that compare items have no errors of
+   * ratings: `rmse` and `mae` are NaN, and `loss` is 1 - AUC.
    */
-  validation?: { loss: number; rmse: number; mae: number; auc?: number };
+  validation?: {
+    loss: number;
+    rmse: number;
+    mae: number;
+    /** Of hybrid models: the mean over users of the share of (liked, other) pairs in the right order. */
+    auc?: number;
+  };
   /** True when this epoch has the best validation loss so far (always true without validation). */
   best: boolean;
   /**
@@ -323,17 +324,17 @@ export interface ClipOptions {
   clip?: boolean;
 }
 
-export interface RankOptions {
-  /** Do not count what the user met in training. @defaultValue false */
-  filterSeen?: boolean;
-}
-
 export interface ContextOptions {
   /** The context of the predictions, for models with fields of it: one value for all, or a list with one for each. */
   context?: FeatureRecord | ContextLists;
 }
 
 export interface PredictOptions extends ClipOptions, ContextOptions {}
+
+export interface RankOptions {
+  /** Rank among the items the user has not rated in training (and the item itself). @defaultValue false */
+  filterSeen?: boolean;
+}
 
 /** What a sampled model holds possible, for each prediction asked for. */
 export interface Distribution {
@@ -426,18 +427,6 @@ export interface Parameters {
   factors: Float32Array;
 }
 
-/** What a model learned of one feature: a category of a field, or a field that is one number. */
-export interface FeatureVector {
-  readonly field: string;
-  readonly side: FieldSide;
-  /** The category; the user or item of the fields "user" and "item"; the number of a bucket. Missing where there is none. */
-  readonly category?: Id;
-  /** Its weight, or bias. */
-  readonly bias: number;
-  /** Its embedding, `factors` long. */
-  readonly vector: Float32Array;
-}
-
 /** The vectors of a model's items, for an index or for ranking elsewhere. A copy: yours to change. */
 export interface Vectors {
   ids: Id[];
@@ -481,13 +470,13 @@ export interface Model {
   hasItem(item: Id): boolean;
   /** Predicted ratings of the pairs (users[k], items[k]). Throws `UnknownIdError` for an id the model does not know. */
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array;
-  /** Predictions with how sure they are, for models trained with the solver "mcmc". Throws `ArgumentError` for others. */
-  predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution;
   /**
-   * The places of items in the lists of users, for the pairs (users[k], items[k]): 0 is the best. All items of the model count, and
-   * of two with the same score each stands behind the other.
+   * Where items stand: the rank of items[k] for users[k] among all items, 0 for the best. Equal scores count against it.
+   * Throws `UnknownIdError`.
    */
   predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array;
+  /** Predictions with how sure they are, for models trained with the solver "mcmc". Throws `ArgumentError` for others. */
+  predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution;
   /** Best items for a user, highest score first. Throws `UnknownIdError`; for somebody new use `foldInUser`. */
   recommend(user: Id, options?: RecommendOptions): Recommendation[];
   /** Best items for many users in one pass (every user of the model when `users` is left out). */
@@ -501,21 +490,19 @@ export interface Model {
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): FoldedUser;
   /**
-   * Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not
-   * changed. Throws `ArgumentError` for a field the model does not have.
+   * Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not changed.
+   * Throws `ArgumentError` for a field the model does not have.
    */
   foldInItem(features: FeatureRecord): FoldedItem;
   /** Predictions for plain rows, for the family "fm". Probabilities for the task "classification". */
   predictRows(rows: Rows, options?: ClipOptions): Float32Array;
-  /** The fields of a model of the family "fm" or "hybrid", in order of their columns; empty for other families. */
+  /** The fields of a factorization machine or hybrid model, in order of their columns; empty for other families. */
   fields(): FieldStrength[];
   /**
-   * The parameters of a factorization machine, or the biases (`linear`) and embeddings (`factors`) of the features of a hybrid
-   * model. Throws `ArgumentError` for other families.
+   * The parameters of a factorization machine or hybrid model: weights (biases) and factors (embeddings) of the columns that
+   * `fields()` names. Throws `ArgumentError` for other families.
    */
   parameters(): Parameters;
-  /** The same by field and category, in order of the columns. Throws `ArgumentError` for families without features. */
-  featureVectors(): FeatureVector[];
   /**
    * The users' vectors, in the order of `userIds()`: the latent columns, then a 1 that meets the item's bias, so that
    * inner products with `itemVectors()` rank items as `recommend` does.

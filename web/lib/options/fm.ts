@@ -9,9 +9,7 @@ import {
 } from "./checks.js";
 import {
   choice,
-  fields,
   finite,
-  identity,
   integer,
   learningRate,
   type Option,
@@ -90,9 +88,12 @@ const fmColumns = {
    * Whether every user and every item has a column of its own: `true`, `false`, or `{ user, item }`. Without them a model
    * knows users and items by their features alone. @defaultValue true
    */
-  identity,
+  identity: perPart({ user: true, item: true }, ["user", "item"], checkBoolean),
   /** Which of the dataset's fields to use, by name. @defaultValue "all" */
-  fields,
+  fields: {
+    default: "all",
+    parse: (value, name) => (value === "all" ? value : checkNames(value, name, undefined)),
+  } as Option<"all" | readonly string[]>,
   /**
    * Fields made from the training interactions: `"user-items"`, the items a user has met; `"item-users"`, the users who have met
    * an item; `"day"`, the day of the interaction. @defaultValue []

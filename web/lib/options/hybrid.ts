@@ -1,77 +1,83 @@
-/** Options of hybrid models, by their loss and their optimizer. */
-import { checkFinite } from "./checks.js";
-import {
-  choice,
-  fields,
-  finite,
-  flag,
-  identity,
-  integer,
-  type Option,
-  type OptionsOf,
-  perPart,
-  seed,
-} from "./option.js";
+/** Options of hybrid models, by their loss and optimizer. */
+import { ArgumentError } from "../errors.js";
+import { checkBoolean, checkFinite, checkNames } from "./checks.js";
+import { choice, finite, integer, type Option, type OptionsOf, perPart, seed } from "./option.js";
+
+/** The lowest value of an interaction that counts as liked; null: every value above 0 does. */
+export const positiveFrom: Option<number | null> & { readonly input: number } = {
+  default: null,
+  input: 0,
+  parse: (value, name) => (value === null ? null : checkFinite(value, name)),
+};
 
 const common = {
-  /** Number of latent factors, 0 to 1024. 0 trains the biases alone. @defaultValue 32 */
-  factors: integer(32, { min: 0, max: 1024 }),
-  /** Number of passes over the training data, 1 to 100,000. @defaultValue 30 */
-  epochs: integer(30, { min: 1, max: 100_000 }),
+  /** Number of latent factors, 1 to 1024. @defaultValue 32 */
+  factors: integer(32, { min: 1, max: 1024 }),
+  /** Number of passes over the interactions, 1 to 100,000. @defaultValue 20 */
+  epochs: integer(20, { min: 1, max: 100_000 }),
   /**
-   * L2 penalty: one number, or `{ user, item }`, 0 to 1e6. It pulls every parameter of a side back at every step, not only what the
-   * step touches: 1e-5 to 1e-3 is much. @defaultValue 0
+   * L2 penalty: every step shrinks all parameters of a side by the step's rate times this. One number, or `{ user, item }`, 0 to 1.
+   * @defaultValue 0
    */
   regularization: perPart({ user: 0, item: 0 }, ["user", "item"], (value, name) =>
-    checkFinite(value, name, { min: 0, max: 1e6 }),
+    checkFinite(value, name, { min: 0, max: 1 }),
   ),
   /**
-   * Whether every user and every item has a column of its own besides its features: `true`, `false`, or `{ user, item }`. Without
-   * them a model knows users and items by their features alone. @defaultValue true
+   * Interactions with a value from here on are likes, the others dislikes. Left out, values above 0 are likes: give 4 for
+   * ratings of 1 to 5 of which 4 and 5 count.
    */
-  identity,
-  /** Which of the dataset's fields of users and items to use, by name; `"all"` leaves out those of the context. @defaultValue "all" */
-  fields,
-  /** Whether the features of a user or an item are divided by the sum of their absolute values. @defaultValue true */
-  normalize: flag(true),
+  positiveFrom,
   /**
-   * Interactions with ratings from this value on are positives, the others dislikes. Left out, ratings above 0 are
-   * positives: right for data without ratings, and for labels of 1 and -1.
+   * Whether every user and every item has an embedding of its own besides those of its features: `true`, `false`, or
+   * `{ user, item }`. Without, a model generalises to newcomers better and knows regulars worse. @defaultValue true
    */
-  positiveFrom: {
-    default: undefined,
-    parse: (value, name) => (value === undefined ? value : checkFinite(value, name)),
-  } as Option<number | undefined>,
-  /** Same seed and data, same bits: in every browser, in Node, in the native build. @defaultValue 1 */
+  identity: perPart({ user: true, item: true }, ["user", "item"], checkBoolean),
+  /** Which of the dataset's fields of users and items to use, by name; context is for the model "fm". @defaultValue "all" */
+  fields: {
+    default: "all",
+    parse: (value, name) => (value === "all" ? value : checkNames(value, name, undefined)),
+  } as Option<"all" | readonly string[]>,
+  /** Whether the values of a user's or item's features are scaled to sum to 1. @defaultValue true */
+  normalize: {
+    default: true,
+    parse: checkBoolean,
+  } as Option<boolean>,
+  /** Same seed and data, same bits. @defaultValue 1 */
   seed,
 };
 
-/** How many items are drawn at the most in search of one that is ranked too high. */
-const sampling = {
-  /** Items drawn in search of one that is ranked too high, 1 to 1,000,000. @defaultValue 10 */
+const sampled = {
+  /** How many items are drawn at most for one that ranks too high, 1 to 1,000,000. @defaultValue 10 */
   maxSampled: integer(10, { min: 1, max: 1_000_000 }),
 };
 
 const warp = {
-  /** Draws items until one is ranked too high, and learns the more from it the sooner it is found. */
+  ...common,
+  /** Pushes items down that rank above a liked one, the harder the more there seem to be: best at the top of the list. */
   loss: choice("warp", ["warp"]),
-  ...sampling,
+  ...sampled,
 };
+
 const bpr = {
-  /** Each positive against one item drawn by popularity (Rendle et al. 2009). */
+  ...common,
+  /** Liked items above others, pair by pair. */
   loss: choice("bpr", ["bpr"]),
 };
+
 const warpKos = {
-  /** As `"warp"`, for the k-th best of n of the user's positives (Weston, Yee, Weiss 2013). */
+  ...common,
+  /** As "warp", for the k-th best of n of the user's likes. */
   loss: choice("warp-kos", ["warp-kos"]),
-  ...sampling,
-  /** Which of the n positives is learned from, the best first; the last of them where there are fewer. 1 to 1,000. @defaultValue 5 */
+  ...sampled,
+  /** Which of the n likes is pushed up: 1 is the best scored. 1 to n. @defaultValue 5 */
   k: integer(5, { min: 1, max: 1000 }),
-  /** How many of the user's positives are drawn, 1 to 1,000. @defaultValue 10 */
+  /** How many likes of a user are drawn for a step, 1 to 1,000. @defaultValue 10 */
   n: integer(10, { min: 1, max: 1000 }),
 };
+
 const logistic = {
-  /** Each interaction by itself, liked or disliked: predictions are probabilities. */
+  ...common,
+  /** Likes against dislikes; predictions are probabilities. For data that has both. */
   loss: choice("logistic", ["logistic"]),
 };
 
@@ -81,35 +87,62 @@ const adagrad = {
   /** Step size, above 0 to 1e9. @defaultValue 0.05 */
   learningRate: finite(0.05, { above: 0, max: 1e9 }),
 };
+
 const adadelta = {
-  /** Steps follow running means of squared gradients and steps (Zeiler 2012). */
+  /** Steps whose size finds itself (Zeiler 2012). */
   optimizer: choice("adadelta", ["adadelta"]),
-  /** Memory of the means, 0 to below 1. @defaultValue 0.95 */
+  /** Memory of the mean squares of gradients and steps, 0 to below 1. @defaultValue 0.95 */
   rho: finite(0.95, { min: 0, below: 1 }),
-  /** Keeps the first steps from being 0; above 0 to 1. @defaultValue 1e-6 */
+  /** Keeps the first steps from being 0, above 0 to 1. @defaultValue 1e-6 */
   epsilon: finite(1e-6, { above: 0, max: 1 }),
 };
 
-export const hybridTables = {
-  "hybrid/warp/adagrad": { ...common, ...warp, ...adagrad },
-  "hybrid/warp/adadelta": { ...common, ...warp, ...adadelta },
-  "hybrid/bpr/adagrad": { ...common, ...bpr, ...adagrad },
-  "hybrid/bpr/adadelta": { ...common, ...bpr, ...adadelta },
-  "hybrid/warp-kos/adagrad": { ...common, ...warpKos, ...adagrad },
-  "hybrid/warp-kos/adadelta": { ...common, ...warpKos, ...adadelta },
-  "hybrid/logistic/adagrad": { ...common, ...logistic, ...adagrad },
-  "hybrid/logistic/adadelta": { ...common, ...logistic, ...adadelta },
-} as const;
+const tables = {
+  "hybrid/warp/adagrad": { ...warp, ...adagrad },
+  "hybrid/warp/adadelta": { ...warp, ...adadelta },
+  "hybrid/bpr/adagrad": { ...bpr, ...adagrad },
+  "hybrid/bpr/adadelta": { ...bpr, ...adadelta },
+  "hybrid/warp-kos/adagrad": { ...warpKos, ...adagrad },
+  "hybrid/warp-kos/adadelta": { ...warpKos, ...adadelta },
+  "hybrid/logistic/adagrad": { ...logistic, ...adagrad },
+  "hybrid/logistic/adadelta": { ...logistic, ...adadelta },
+};
 
-type ByLoss =
-  // The loss may be left out, so nothing else tells the compiler that these belong to another.
-  | ({ loss?: "warp"; k?: never; n?: never } & OptionsOf<typeof warp>)
-  | ({ loss: "bpr"; maxSampled?: never; k?: never; n?: never } & OptionsOf<typeof bpr>)
-  | ({ loss: "warp-kos" } & OptionsOf<typeof warpKos>)
-  | ({ loss: "logistic"; maxSampled?: never; k?: never; n?: never } & OptionsOf<typeof logistic>);
-type ByOptimizer =
-  | ({ optimizer?: "adagrad"; rho?: never; epsilon?: never } & OptionsOf<typeof adagrad>)
+export const hybridTables = tables as Readonly<typeof tables>;
+
+/** What no single option can be checked for. */
+export function checkHybrid({ k, n }: Readonly<Record<string, unknown>>): void {
+  if (k === undefined || (k as number) <= (n as number)) return;
+  throw new ArgumentError(
+    "OUT_OF_RANGE",
+    `k must be at most n (${String(n)}); got ${String(k)}`,
+    "k",
+  );
+}
+
+type Steps =
+  | (OptionsOf<typeof adagrad> & { rho?: never; epsilon?: never })
   | ({ optimizer: "adadelta"; learningRate?: never } & OptionsOf<typeof adadelta>);
 
-/** Hybrid model of users and items by their features (Kula 2015), by its loss and its optimizer. */
-export type HybridOptions = { model: "hybrid" } & OptionsOf<typeof common> & ByLoss & ByOptimizer;
+/** Hybrid model with the loss WARP (the default). */
+export type HybridWarpOptions = { model: "hybrid"; loss?: "warp"; k?: never; n?: never } & Omit<
+  OptionsOf<typeof warp>,
+  "loss"
+> &
+  Steps;
+/** Hybrid model with the loss BPR. */
+export type HybridBprOptions = { model: "hybrid"; loss: "bpr" } & OptionsOf<typeof bpr> & Steps;
+/** Hybrid model with the loss k-OS WARP. */
+export type HybridWarpKosOptions = { model: "hybrid"; loss: "warp-kos" } & OptionsOf<
+  typeof warpKos
+> &
+  Steps;
+/** Hybrid model with the logistic loss. */
+export type HybridLogisticOptions = { model: "hybrid"; loss: "logistic" } & OptionsOf<
+  typeof logistic
+> &
+  Steps;
+
+/** Hybrid models of users and items known by features, trained to rank. */
+export type HybridOptions =
+  HybridWarpOptions | HybridBprOptions | HybridWarpKosOptions | HybridLogisticOptions;

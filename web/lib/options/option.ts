@@ -1,14 +1,6 @@
 /** What an option is, the kinds there are, and those that several models share. */
 import { ArgumentError, show } from "../errors.js";
-import {
-  checkBoolean,
-  checkChoice,
-  checkFinite,
-  checkInteger,
-  checkNames,
-  checkNoExtraKeys,
-  type Range,
-} from "./checks.js";
+import { checkChoice, checkFinite, checkInteger, checkNoExtraKeys, type Range } from "./checks.js";
 
 export interface Option<T> {
   readonly default: T;
@@ -32,11 +24,6 @@ export const choice = <const T extends string>(
 ): Option<T> => ({
   default: fallback,
   parse: (value, name) => checkChoice(value, name, choices),
-});
-
-export const flag = (fallback: boolean): Option<boolean> => ({
-  default: fallback,
-  parse: (value, name) => checkBoolean(value, name),
 });
 
 /** One value for every part, or an object that sets some parts and leaves the default for the others. */
@@ -81,18 +68,6 @@ export const valueRange: Option<readonly [number, number] | "observed"> = {
     const high = checkFinite(value[1], `${name}[1]`, { above: low });
     return [low, high];
   },
-};
-
-/**
- * Whether every user and every item has a column of its own: `true`, `false`, or `{ user, item }`. Without them a model
- * knows users and items by their features alone. @defaultValue true
- */
-export const identity = perPart({ user: true, item: true }, ["user", "item"], checkBoolean);
-
-/** Which of the dataset's fields to use, by name. @defaultValue "all" */
-export const fields: Option<"all" | readonly string[]> = {
-  default: "all",
-  parse: (value, name) => (value === "all" ? value : checkNames(value, name, undefined)),
 };
 
 export const seed = integer(1, { min: 0, max: Number.MAX_SAFE_INTEGER });

@@ -77,7 +77,7 @@ export type RemoteFoldedItem = Remote<FoldedItem>;
 export type RemoteModel = Omit<Remote<Model>, "foldInUser" | "foldInItem" | "predictRows"> & {
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): Promise<RemoteFoldedUser>;
-  /** Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". */
+  /** Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not changed. */
   foldInItem(features: FeatureRecord): Promise<RemoteFoldedItem>;
   /** Predictions for plain rows, for the family "fm". */
   predictRows(rows: RemoteRows, options?: ClipOptions): Promise<Float32Array>;

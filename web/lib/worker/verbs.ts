@@ -44,8 +44,8 @@ export const modelVerbs = all<
   "hasUser",
   "hasItem",
   "predict",
-  "predictDistribution",
   "predictRank",
+  "predictDistribution",
   "recommend",
   "recommendAll",
   "similarItems",
@@ -55,7 +55,6 @@ export const modelVerbs = all<
   "singularValues",
   "fields",
   "parameters",
-  "featureVectors",
   "save",
 ]);
 
