@@ -55,6 +55,7 @@ export const modelVerbs = all<
   "singularValues",
   "fields",
   "parameters",
+  "featureVectors",
   "save",
 ]);
 
