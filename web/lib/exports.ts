@@ -2,6 +2,7 @@
 export { Engine } from "./engine.js";
 export * from "./errors.js";
 export type {
+  BiasesOptions,
   FitPartialOptions,
   FmAdagradOptions,
   FmAdamOptions,
@@ -16,6 +17,11 @@ export type {
   HybridOptions,
   HybridWarpKosOptions,
   HybridWarpOptions,
+  ImplicitAlsOptions,
+  ImplicitCgOptions,
+  ImplicitCholeskyOptions,
+  ImplicitSubspaceOptions,
+  ItemKnnOptions,
   MfAdagradOptions,
   MfAdamOptions,
   MfAlsOptions,
