@@ -102,7 +102,7 @@ struct PlainSide {
 
 TEST_CASE("the steps of hybrid training give the bits of their scalar twins", "[hybrid]") {
   Random random(3);
-  for (const std::size_t n : {4, 8, 12, 36}) {
+  for (const std::size_t n : {4u, 8u, 12u, 36u}) {
     const auto numbers = [&](double low) {
       AlignedFloats values(n);
       for (float& x : values) x = static_cast<float>(low + random.uniform());
@@ -297,8 +297,7 @@ TEST_CASE("newcomers that only features describe are ranked by them", "[hybrid]"
   CHECK(towers.score(13u, 9u) > towers.score(13u, 8u));
 }
 
-TEST_CASE("further training makes room, and what it does not touch stays bit for bit",
-          "[hybrid]") {
+TEST_CASE("further training makes room, and what it does not touch stays bit for bit", "[hybrid]") {
   const SharedData data = shared_data(12, 8, camps());
   const std::vector<FeatureField> features{camp_field("camp", Side::user, 12)};
   // Two more users and items and a third camp, who meet one another alone.
@@ -433,8 +432,8 @@ TEST_CASE("a hybrid model comes back from its file, and goes on alike", "[hybrid
       const ModelFile back = read_model(bytes);
       CHECK(write_model(back, {}) == bytes);
       const auto further = [&](const FactorizationMachine& start) {
-        return numbers_of(trained_hybrid(
-            options, hybrid_data(data, features, {}, &start.space), &start));
+        return numbers_of(
+            trained_hybrid(options, hybrid_data(data, features, {}, &start.space), &start));
       };
       CHECK(further(back.fm()) == further(file.fm()));
     }
@@ -465,7 +464,7 @@ TEST_CASE("what a user has met is known, however much it is", "[hybrid]") {
   Random random(5);
   SeenItems seen;
   std::vector<std::set<std::uint32_t>> sets;
-  for (const std::size_t count : {0, 1, 7, 8, 9, 500, 3000}) {
+  for (const std::size_t count : {0u, 1u, 7u, 8u, 9u, 500u, 3000u}) {
     std::set<std::uint32_t> own;
     while (own.size() < count) own.insert(random.below(5000));
     Indices list(own.begin(), own.end());

@@ -151,8 +151,8 @@ TEST_CASE("many factors over-fit without a penalty, and a penalty on all paramet
   CHECK(pooled_auc(model, *ua().test) < 0.75);
   // Where only what a step touches is pulled back, this comes out at 0.739.
   options.user_regularization = options.item_regularization = 1e-4f;
-  CHECK(near(pooled_auc(trained_hybrid(options, hybrid_data(ua().train)), *ua().test), 0.762,
-             0.006));
+  CHECK(
+      near(pooled_auc(trained_hybrid(options, hybrid_data(ua().train)), *ua().test), 0.762, 0.006));
 }
 
 TEST_CASE("a penalty that is far too large leaves nothing learned", "[hybrid][movielens]") {

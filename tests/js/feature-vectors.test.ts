@@ -6,7 +6,7 @@ import { itemRecord, planted } from "./fm-support.js";
 import { at, expectFailure } from "./support.js";
 
 const ff = await load();
-const { context: _, ...lists } = planted({ users: 12, items: 9 });
+const lists = planted({ users: 12, items: 9 });
 const data = ff.dataset({ ...lists, fields: { age: { type: "number", buckets: 3 } } });
 const hybrid = ff.train(data, { model: "hybrid", positiveFrom: 3, factors: 4, epochs: 5 });
 const machine = ff.train(data, { model: "fm", factors: 4, epochs: 2, derived: ["day"] });
