@@ -9,6 +9,7 @@
 #include "base/portable_math.h"
 #include "features.h"
 #include "guard.h"
+#include "model/compressed.h"
 #include "rank/metrics.h"
 #include "rank/optimistic.h"
 #include "rank/ranks.h"
@@ -59,7 +60,7 @@ class Predictions {
 
   Predicted predict(const SampleUser& user, std::uint32_t item) {
     towers_.scores(user, item, scores_);
-    return average_.predict(scores_);
+    return average_.predict(scores_, towers_.variance(user, item));
   }
   void add(const SampleUser& user, std::uint32_t item) {
     const Predicted predicted = predict(user, item);
@@ -87,7 +88,7 @@ class Predictions {
 void require_posterior(const ServedModel& model) {
   if (model.posterior()) return;
   fail(ErrorCode::invalid_argument, "model",
-       {"only a model trained with the solver \"mcmc\" knows how sure it is"});
+       {"only a model trained with the solver \"mcmc\" or \"vb\" knows how sure it is"});
 }
 
 Predictions predicted_pairs(const ServedModel& model, const Indices& users, const Indices& items,
@@ -365,9 +366,10 @@ struct Given {
 
 // A user of a sampled machine for JavaScript: {vector, bias, parts}.
 val guest_to_js(const ServedModel& model, const SampleUser& user) {
+  const auto offsets = std::span(user.parts).first(model.sample_towers().samples());
   double offset = 0;
-  for (const float part : user.parts) offset += double{part};
-  offset /= static_cast<double>(user.parts.size());
+  for (const float part : offsets) offset += double{part};
+  offset /= static_cast<double>(offsets.size());
   val result = val::object();
   set(result, "vector", to_js(std::span<const float>(user.row).first(model.towers.factors)));
   set(result, "bias", offset - double{model.towers.base_offset});
@@ -535,7 +537,7 @@ val describe_item(const ServedModel& model, const val& features) {
     set(result, "vector", to_js(std::span<const float>(item.row).first(model.towers.factors)));
     set(result, "bias", double{item.offset});
     if (model.posterior()) {
-      set(result, "parts", to_js(sample_sums(machine, row).constants.columns_of(0)));
+      set(result, "parts", to_js(sample_sums(machine, row).parts.columns_of(0)));
     }
     return result;
   });
@@ -551,9 +553,9 @@ class SampleItem {
     const auto vector = from_js<float>(given.raw("vector")),
                parts = from_js<float>(given.raw("parts"));
     require_same_size(vector.size(), model.towers.factors, "vector");
-    require_same_size(parts.size(), model.sample_towers().samples(), "parts");
+    require_same_size(parts.size(), model.sample_towers().parts(), "parts");
     std::ranges::copy(vector, sums_.vectors.row(0));
-    std::ranges::copy(parts, sums_.constants.row(0));
+    std::ranges::copy(parts, sums_.parts.row(0));
   }
 
   void add(std::uint32_t user) {
@@ -844,6 +846,16 @@ val singular_values(const ServedModel& model) {
   });
 }
 
+// The model with fewer factors; users, items and who has seen what stay.
+ModelHandle compress(const ServedModel& model, std::uint32_t factors) {
+  return guarded([&] {
+    require_vectors(model);
+    return std::make_shared<ServedModel>(
+        ModelFile{"mf", "{}", compressed(model.towers, model.posterior(), factors), model.file.seen,
+                  model.file.user_ids, model.file.item_ids});
+  });
+}
+
 val save(const ServedModel& model, bool seen, const std::string& user_ids,
          const std::string& item_ids) {
   return guarded([&] {
@@ -932,6 +944,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("evaluateRanking(test, train, ks, relevantFrom)", &evaluate_ranking)
       .function("vectors(side)", &vectors)
       .function("singularValues()", &singular_values)
+      .function("compress(factors)", &compress)
       .function("save(seen, userIds, itemIds)", &save);
   function("loadModel(bytes)", &load_model);
   function("memoryBytes()", +[] { return static_cast<double>(emscripten_get_heap_size()); });

@@ -25,6 +25,7 @@ std::unique_ptr<FmTrainer> make_fm_trainer(const Options& given, FmData data,
   if (given.text("solver") == "mcmc") {
     return make_fm_gibbs(read_fm_gibbs(given), std::move(data), from);
   }
+  if (given.text("solver") == "vb") return make_fm_vb(read_fm_vb(given), std::move(data), from);
   if (given.text("solver") == "als") return make_fm_als(read_fm(given), std::move(data), from);
   return make_fm_sgd(read_fm_sgd(given), std::move(data), from);
 }

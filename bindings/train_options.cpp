@@ -80,6 +80,19 @@ void read_fm_common(const Options& given, FmOptions& options) {
   read_course(given, options);
 }
 
+// What Bayesian machines are told, sampled or not.
+template <class BayesianOptions>
+void read_bayesian(const Options& given, BayesianOptions& options) {
+  const Options terms = given.part("terms");
+  options.task = task(given);
+  options.factors = given.index("factors");
+  options.constant = terms.flag("constant");
+  options.linear = terms.flag("linear");
+  options.initial_scale = given.real("initialScale");
+  options.value_range = value_range(given);
+  options.seed = given.seed();
+}
+
 }  // namespace
 
 MfOptions read_mf(const Options& given) {
@@ -149,19 +162,20 @@ FmSgdOptions read_fm_sgd(const Options& given) {
 }
 
 FmGibbsOptions read_fm_gibbs(const Options& given) {
-  const Options terms = given.part("terms");
   FmGibbsOptions options;
-  options.task = task(given);
-  options.factors = given.index("factors");
-  options.constant = terms.flag("constant");
-  options.linear = terms.flag("linear");
+  read_bayesian(given, options);
   options.burn_in = given.index("burnIn");
   options.samples = given.index("samples");
   options.chains = given.index("chains");
   options.keep = given.index("keep");
-  options.initial_scale = given.real("initialScale");
-  options.value_range = value_range(given);
-  options.seed = given.seed();
+  return options;
+}
+
+FmVbOptions read_fm_vb(const Options& given) {
+  FmVbOptions options;
+  read_bayesian(given, options);
+  options.epochs = given.index("epochs");
+  options.patience = given.index("patience");
   return options;
 }
 

@@ -6,6 +6,7 @@
 #include "train/biases.h"
 #include "train/fm_gibbs.h"
 #include "train/fm_sgd.h"
+#include "train/fm_vb.h"
 #include "train/hybrid_sgd.h"
 #include "train/implicit_als.h"
 #include "train/item_knn.h"
@@ -23,6 +24,7 @@ BiasesOptions read_biases(const Options& given);
 FmOptions read_fm(const Options& given);
 FmSgdOptions read_fm_sgd(const Options& given);
 FmGibbsOptions read_fm_gibbs(const Options& given);
+FmVbOptions read_fm_vb(const Options& given);
 HybridOptions read_hybrid(const Options& given);
 // {identity, normalize}: the columns of a hybrid model besides its features'.
 DerivedColumns read_hybrid_columns(const Options& given);

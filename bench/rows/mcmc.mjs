@@ -1,11 +1,13 @@
-// Bayesian factorization machines on MovieLens-100K's u1: error and time with ids, side data and everything; beside them myFM on the
-// same features, and sweeps per second natively and as WebAssembly.
+// Bayesian factorization machines on MovieLens-100K's u1: error and time with ids, side data and everything, sampled and by variational
+// inference, on five folds, in a page, and compressed; beside them myFM on the same features, and sweeps per second natively and as
+// WebAssembly.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { load } from "featherfm";
 import { unpackMovieLens } from "../../tools/movielens.mjs";
 import { coarseFeatures, ratingsAround } from "../rating_features.mjs";
+import { inChromium } from "../browser.mjs";
 import { coreTimes, foldRows, median, movieLens, root, sideFeatures } from "../support.mjs";
 
 const sweeps = 512;
@@ -80,8 +82,108 @@ async function quality(report) {
     measure(report, ff, name, train, test, options, what);
   }
   await otherFeatures(report, ff, lists);
+  await variational(report, ff, train, test);
+  compressed(report, ff, train, test);
+  await folds(report, ff, all);
   ff.close();
+  await inPage(report, lists, features);
   await peer(report);
+}
+
+/** Variational inference with the features of the rows above. */
+function variational(report, ff, train, test) {
+  const settings = {
+    u1: [{ fields: [] }, "ids alone"],
+    u1_side: [{}, side],
+    u1_full: [{ derived }, everything],
+  };
+  for (const [name, [options, what]] of Object.entries(settings)) {
+    const model = ff.train(train, { model: "fm", solver: "vb", ...options });
+    const { rmse, mae } = ff.evaluate(model, test);
+    const { elapsedMs, epochs } = model.summary;
+    const detail = `variational inference, squared loss, ${what}, default options; MAE ${mae.toFixed(4)}`;
+    report({ id: `fm.vb.${name}.rmse`, value: rmse, unit: "RMSE", detail });
+    report({
+      id: `fm.vb.${name}.seconds`,
+      value: elapsedMs / 1000,
+      unit: "s",
+      detail: `train() in Node, ${epochs.length} sweeps, ${(elapsedMs / epochs.length).toFixed(1)} ms each`,
+    });
+    model.close();
+  }
+}
+
+/** What a sampled machine loses with its factors. */
+function compressed(report, ff, train, test) {
+  const model = ff.train(train, { model: "fm", solver: "mcmc" });
+  const whole = model.save().length;
+  const { rmse: before } = ff.evaluate(model, test);
+  for (const factors of [16, 32, 64]) {
+    const begin = performance.now();
+    const small = model.compress({ factors });
+    const milliseconds = performance.now() - begin;
+    const { rmse } = ff.evaluate(small, test);
+    report({
+      id: `compress.mcmc.u1_side.rmse_k${factors}`,
+      value: rmse,
+      unit: "RMSE",
+      detail: `${model.factors} factors (50 samples) to ${factors} in ${milliseconds.toFixed(0)} ms; before ${before.toFixed(4)}; file ${(small.save().length / 1e6).toFixed(2)} MB, before ${(whole / 1e6).toFixed(1)}`,
+    });
+    small.close();
+  }
+  model.close();
+}
+
+/** Means of the best setting over the five folds. */
+async function folds(report, ff, all) {
+  const errors = [];
+  for (let fold = 1; fold <= 5; fold++) {
+    const { train, test } = ff.split(all, { by: "rows", testRows: foldRows(fold) });
+    const model = ff.train(train, { model: "fm", solver: "mcmc", ...ordinal });
+    errors.push(ff.evaluate(model, test));
+    model.close();
+  }
+  for (const metric of ["rmse", "mae"]) {
+    const values = errors.map((one) => one[metric]);
+    report({
+      id: `fm.mcmc.mean_full_ordinal.${metric}`,
+      value: values.reduce((sum, value) => sum + value, 0) / values.length,
+      unit: metric.toUpperCase(),
+      detail: `u1 to u5: ${values.map((value) => value.toFixed(4)).join(", ")}; ${rows.u1_full_ordinal[1]}`,
+    });
+  }
+}
+
+/** The training of the best setting as a visitor's tab does it. */
+async function inPage(report, lists, { userFeatures, itemFeatures, fields }) {
+  const input = {
+    lists,
+    features: {
+      userFeatures: Object.fromEntries(userFeatures),
+      itemFeatures: Object.fromEntries(itemFeatures),
+      fields,
+    },
+    testRows: foldRows(1),
+    options: { model: "fm", solver: "mcmc", ...ordinal },
+  };
+  const result = await inChromium(async ({ lists, features, testRows, options }) => {
+    const { FeatherClient } = await import("/client.js");
+    const client = new FeatherClient();
+    const all = await client.dataset({ ...lists, ...features });
+    const { train, test } = await client.split(all, { by: "rows", testRows });
+    const begin = performance.now();
+    const model = await client.train(train, options);
+    const seconds = (performance.now() - begin) / 1000;
+    const { rmse } = await client.evaluate(model, test);
+    return { seconds, rmse };
+  }, input);
+  if (result === null) return;
+  report({
+    id: "page.mcmc.u1_full_ordinal.seconds",
+    value: result.seconds,
+    unit: "s",
+    detail: `the same in a worker of a page in Chromium; RMSE ${result.rmse.toFixed(4)}`,
+  });
 }
 
 const output = { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] };

@@ -107,16 +107,8 @@ std::optional<RankingRule> read_ranking(const TensorReader& reader) {
 
 constexpr std::array task_names{"regression", "classification", "ordinal"};
 
-void write_posterior(TensorWriter& writer, const Posterior& posterior) {
-  const Posterior::Chain& chain = posterior.chain;
-  writer.add_text("task", task_names[static_cast<std::size_t>(posterior.task)]);
+void write_chain(TensorWriter& writer, const Posterior::Chain& chain) {
   writer.add_text("sweeps", joined({chain.sweeps}));
-  writer.add_floats("posterior_constants", posterior.constants);
-  writer.add_matrix("posterior_linear", posterior.linear);
-  writer.add_floats("posterior_noise", posterior.noise);
-  writer.add_floats("posterior_penalties", posterior.penalties);
-  writer.add_floats("classes", posterior.classes);
-  writer.add_matrix("posterior_cutpoints", posterior.cutpoints);
   writer.add_floats("chain_constant", {&chain.constant, 1});
   writer.add_floats("chain_linear", chain.linear);
   writer.add_matrix("chain_factors", chain.factors);
@@ -126,6 +118,30 @@ void write_posterior(TensorWriter& writer, const Posterior& posterior) {
   // The draw that is left over from a pair, where there is one.
   writer.add<double>("chain_spare", "F64", {chain.random.has_spare ? std::size_t{1} : 0},
                      std::span(&chain.random.spare, chain.random.has_spare ? 1 : 0));
+}
+
+void write_variational(TensorWriter& writer, const Posterior::Variational& variational) {
+  const Variances& variances = variational.variances;
+  writer.add_floats("variance_constant", {&variances.constant, 1});
+  writer.add_floats("variance_linear", variances.linear);
+  writer.add_matrix("variance_factors", variances.factors);
+  writer.add<double>("variational_priors", "F64", {variational.priors.size()}, variational.priors);
+  writer.add<double>("variational_noise", "F64", {2}, variational.noise);
+}
+
+void write_posterior(TensorWriter& writer, const Posterior& posterior) {
+  writer.add_text("task", task_names[static_cast<std::size_t>(posterior.task)]);
+  writer.add_floats("posterior_constants", posterior.constants);
+  writer.add_matrix("posterior_linear", posterior.linear);
+  writer.add_floats("posterior_noise", posterior.noise);
+  writer.add_floats("posterior_penalties", posterior.penalties);
+  writer.add_floats("classes", posterior.classes);
+  writer.add_matrix("posterior_cutpoints", posterior.cutpoints);
+  if (posterior.variational) {
+    write_variational(writer, *posterior.variational);
+  } else {
+    write_chain(writer, posterior.chain);
+  }
 }
 
 std::vector<double> read_doubles(const TensorReader& reader, const std::string& name) {
@@ -146,6 +162,70 @@ std::vector<float> read_floats(const TensorReader& reader, const std::string& na
 
 bool ascends(std::span<const float> values) {
   return std::ranges::adjacent_find(values, std::greater_equal<>()) == values.end();
+}
+
+// Precision and mean of every field, part by part.
+void check_priors(const std::vector<double>& priors, const Posterior& posterior,
+                  const FactorizationMachine& model) {
+  if (priors.size() != 2 * (std::size_t{posterior.factors} + 1) * model.space.fields.size()) {
+    malformed({"the priors do not fit the model"});
+  }
+  for (std::size_t k = 0; k < priors.size(); k += 2) {
+    if (!(priors[k] > 0)) malformed({"the precision of a prior is not positive"});
+  }
+}
+
+void read_chain(const TensorReader& reader, const FactorizationMachine& model,
+                Posterior& posterior) {
+  Posterior::Chain& chain = posterior.chain;
+  chain.sweeps = reader.number("sweeps");
+  chain.constant = read_floats(reader, "chain_constant", 1)[0];
+  chain.linear = read_floats(reader, "chain_linear", model.columns());
+  chain.factors = reader.matrix("chain_factors");
+  chain.priors = read_doubles(reader, "chain_priors");
+  chain.cutpoints = read_doubles(reader, "chain_cutpoints");
+  check_priors(chain.priors, posterior, model);
+  if (chain.factors.rows() != model.columns() || chain.factors.columns() != posterior.factors ||
+      chain.cutpoints.size() != posterior.cutpoints.columns() ||
+      std::ranges::adjacent_find(chain.cutpoints, std::greater_equal<>()) !=
+          chain.cutpoints.end()) {
+    malformed({"the state of the chain does not fit the model"});
+  }
+  const auto words = reader.list<std::uint64_t>("chain_random", "U64");
+  const auto spare = read_doubles(reader, "chain_spare");
+  // All zeros is the one state the generator never leaves.
+  if (!words || words->size() != 4 || spare.size() > 1 ||
+      std::ranges::all_of(*words, [](std::uint64_t word) { return word == 0; })) {
+    malformed({"the state of the random numbers is damaged"});
+  }
+  std::ranges::copy(*words, chain.random.words);
+  chain.random.has_spare = !spare.empty();
+  chain.random.spare = spare.empty() ? 0 : spare[0];
+}
+
+Posterior::Variational read_variational(const TensorReader& reader,
+                                        const FactorizationMachine& model,
+                                        const Posterior& posterior) {
+  Posterior::Variational result;
+  Variances& variances = result.variances;
+  variances.constant = read_floats(reader, "variance_constant", 1)[0];
+  variances.linear = read_floats(reader, "variance_linear", model.columns());
+  variances.factors = reader.matrix("variance_factors");
+  result.priors = read_doubles(reader, "variational_priors");
+  check_priors(result.priors, posterior, model);
+  const auto noise = read_doubles(reader, "variational_noise");
+  const auto negative = [](float x) { return x < 0; };
+  if (posterior.samples() != 1 || variances.factors.rows() != model.columns() ||
+      variances.factors.columns() != posterior.factors || noise.size() != 2) {
+    malformed({"the variances do not fit the model"});
+  }
+  if (variances.constant < 0 || std::ranges::any_of(variances.linear, negative) ||
+      std::ranges::any_of(variances.factors.storage(), negative) || !(noise[0] > 0) ||
+      !(noise[1] > 0)) {
+    malformed({"a variance is negative"});
+  }
+  result.noise = {noise[0], noise[1]};
+  return result;
 }
 
 std::shared_ptr<const Posterior> read_posterior(const TensorReader& reader,
@@ -186,34 +266,11 @@ std::shared_ptr<const Posterior> read_posterior(const TensorReader& reader,
       malformed({"cutpoints must ascend"});
     }
   }
-  Posterior::Chain& chain = posterior.chain;
-  chain.sweeps = reader.number("sweeps");
-  chain.constant = read_floats(reader, "chain_constant", 1)[0];
-  chain.linear = read_floats(reader, "chain_linear", columns);
-  chain.factors = reader.matrix("chain_factors");
-  chain.priors = read_doubles(reader, "chain_priors");
-  chain.cutpoints = read_doubles(reader, "chain_cutpoints");
-  if (chain.factors.rows() != columns || chain.factors.columns() != posterior.factors ||
-      chain.priors.size() != 2 * (posterior.factors + 1) * model.space.fields.size() ||
-      chain.cutpoints.size() != cuts ||
-      std::ranges::adjacent_find(chain.cutpoints, std::greater_equal<>()) !=
-          chain.cutpoints.end()) {
-    malformed({"the state of the chain does not fit the model"});
+  if (reader.find("variance_factors", "F32", 2)) {
+    posterior.variational = read_variational(reader, model, posterior);
+  } else {
+    read_chain(reader, model, posterior);
   }
-  for (std::size_t k = 0; k < chain.priors.size(); k += 2) {
-    if (!(chain.priors[k] > 0))
-      malformed({"a precision in the state of the chain is not positive"});
-  }
-  const auto words = reader.list<std::uint64_t>("chain_random", "U64");
-  const auto spare = read_doubles(reader, "chain_spare");
-  // All zeros is the one state the generator never leaves.
-  if (!words || words->size() != 4 || spare.size() > 1 ||
-      std::ranges::all_of(*words, [](std::uint64_t word) { return word == 0; })) {
-    malformed({"the state of the random numbers is damaged"});
-  }
-  std::ranges::copy(*words, chain.random.words);
-  chain.random.has_spare = !spare.empty();
-  chain.random.spare = spare.empty() ? 0 : spare[0];
   return std::make_shared<const Posterior>(std::move(posterior));
 }
 

@@ -29,6 +29,12 @@
 //   posterior_penalties [S]  posterior_linear [columns, S]     F32
 //   classes [c]  posterior_cutpoints [S, c - 1]                F32: of ordered classes; else empty
 //   chain_...                                                  where the chain goes on
+//   and in place of the chain, of variational inference (S = 1):
+//   variance_constant [1]  variance_linear [columns]
+//   variance_factors [columns, k]                              F32: of the parameters
+//   variational_priors [n]                                     F64: precision and mean of every
+//                                                              field, part by part
+//   variational_noise [2]                                      F64: shape and rate of its precision
 // All:
 //   value_range [2]        F32: lowest and highest value; unlimited when missing
 //   fold_in [3]            F32: regularization, the bias's, frequency scaling; 0.1, 0.1, 1 when
@@ -42,8 +48,8 @@
 //   options); of an fm: fields (their number), field_0_name, field_0_side "user" | "item" |
 //   "context", field_0_columns, field_1_name ..., units_per_day, set_scale "root" | "mean",
 //   normalized "true" | "false", pairs "all" | "between_sides", of a hybrid one ranking_loss and
-//   its numbers, of a sampled one task "regression" | "classification" | "ordinal" and sweeps;
-//   features (JSON: how values become columns)
+//   its numbers, of a Bayesian one task "regression" | "classification" | "ordinal", of a
+//   sampled one sweeps; features (JSON: how values become columns)
 //
 // So a model trained elsewhere comes in with two matrices, and any safetensors reader opens ours.
 #pragma once

@@ -8,6 +8,10 @@
 
 namespace featherfm {
 
+bool Variances::all_finite() const {
+  return std::isfinite(constant) && finite(linear) && finite(factors.storage());
+}
+
 bool FactorizationMachine::all_finite() const {
   return std::isfinite(constant) && finite(linear) && finite(factors.storage());
 }

@@ -7,8 +7,10 @@
 //   sum_{j < l} <v_j, v_l> x_j x_l = 1/2 (|sum_j v_j x_j|^2 - sum_j |v_j|^2 x_j^2)
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,14 +24,25 @@ namespace featherfm {
 enum class Task {
   regression,      // squared error
   classification,  // labels 0 and 1, or -1 and 1: cross-entropy of a sigmoid, or probit where
-                   // sampled
-  ordinal,         // ordered classes, by ordered probit; only sampled
+                   // Bayesian
+  ordinal,         // ordered classes, by ordered probit; only Bayesian machines
 };
 
-// What a Bayesian machine knows beyond its mean (train/fm_gibbs.h). The S samples of k factors each
-// make one machine of S k factors whose y(x) is the mean of theirs, exactly: V = [V_1 ... V_S] /
-// sqrt(S), linear and constant the means. So it serves like any other; the single samples are
-// needed to clip, for deviations and for the probabilities of classes.
+// The variances of a machine's parameters, which are independent of each other.
+struct Variances {
+  float constant = 0;
+  std::vector<float> linear;  // columns
+  Matrix factors;             // columns x k
+
+  bool all_finite() const;
+};
+
+// What a Bayesian machine knows beyond its mean (train/fm_gibbs.h, train/fm_vb.h). The S samples of
+// k factors each make one machine of S k factors whose y(x) is the mean of theirs, exactly:
+// V = [V_1 ... V_S] / sqrt(S), linear and constant the means. So it serves like any other; the
+// single samples are needed to clip, for deviations and for the probabilities of classes.
+//
+// Variational inference has the mean as its one sample, and variances around it.
 struct Posterior {
   Task task = Task::regression;
   std::uint32_t factors = 0;     // k, of one sample
@@ -52,7 +65,17 @@ struct Posterior {
   };
   Chain chain;
 
+  // Of variational inference, in place of a chain: the variances, and what training goes on from.
+  struct Variational {
+    Variances variances;
+    std::vector<double> priors;         // as in Chain
+    std::array<double, 2> noise{1, 1};  // shape and rate of its precision's gamma distribution
+  };
+  std::optional<Variational> variational;
+
   std::size_t samples() const { return constants.size(); }
+  // How many numbers a row of a table has besides its vector (model/posterior_prediction.h).
+  std::size_t parts() const { return samples() + (variational ? 1 + 2 * std::size_t{factors} : 0); }
 };
 
 // Which pairs of columns interact.

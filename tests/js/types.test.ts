@@ -68,6 +68,7 @@ describe("options of a factorization machine", () => {
       { model: "fm", solver: "ftrl", l1: 1, ftrlBeta: 1 },
       { model: "fm", solver: "sgda", task: "classification", derived: ["day", "user-items"] },
       { model: "fm", solver: "mcmc", task: "ordinal", burnIn: 0, samples: 5, keep: 5 },
+      { model: "fm", solver: "vb", task: "ordinal", epochs: 5, factors: 4 },
     ];
     for (const options of right) expect(withDefaults(options).model).toBe("fm");
     const wrong: [ModelOptions, string][] = [
@@ -91,6 +92,8 @@ describe("options of a factorization machine", () => {
       [{ model: "fm", solver: "mcmc", epochs: 10 }, "epochs"],
       // @ts-expect-error -- and nothing to regularize
       [{ model: "fm", solver: "mcmc", regularization: 1 }, "regularization"],
+      // @ts-expect-error -- variational inference draws no samples
+      [{ model: "fm", solver: "vb", samples: 10 }, "samples"],
       // @ts-expect-error -- this is how matrix factorization calls it
       [{ model: "fm", optimizer: "sgd" }, "optimizer"],
       // @ts-expect-error -- and this how factorization machines do

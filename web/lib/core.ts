@@ -211,6 +211,7 @@ export interface CoreModel extends CoreHandle {
     offsets: Float32Array<ArrayBuffer>;
   };
   singularValues(): Float32Array;
+  compress(factors: number): CoreModel;
   save(seen: boolean, userIds: string, itemIds: string): Uint8Array<ArrayBuffer>;
 }
 

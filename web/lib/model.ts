@@ -27,6 +27,7 @@ import {
 import { checkRowSet } from "./rows.js";
 import type {
   ClipOptions,
+  CompressOptions,
   ContextOptions,
   Distribution,
   Explanation,
@@ -125,7 +126,7 @@ export class TrainedModel implements Model {
   readonly probabilities: boolean;
   /** How features become columns; of the families "fm" and "hybrid". */
   readonly encoders: readonly Encoder[];
-  /** Number of samples kept by the solver "mcmc"; else 0. */
+  /** Number of samples kept by the solver "mcmc"; 1, the mean, of the solver "vb"; else 0. */
   readonly samples: number;
   /** Unseen categories that were reported. */
   readonly #reported = new Set<string>();
@@ -241,7 +242,7 @@ export class TrainedModel implements Model {
     if (this.samples > 0) return;
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      'only a model trained with the solver "mcmc" knows how sure it is',
+      'only a model trained with the solver "mcmc" or "vb" knows how sure it is',
       argument,
     );
   }
@@ -495,6 +496,14 @@ export class TrainedModel implements Model {
     );
   }
 
+  compress(options: CompressOptions): TrainedModel {
+    const given = checkGiven(options, "options");
+    checkNoExtraKeys(given, ["factors"], "compress");
+    const factors = checkInteger(given["factors"], "factors", { min: 1, max: 1024 });
+    const handle = this.owned.run((model) => model.compress(factors));
+    return new TrainedModel(this.owned.core, handle, this.users, this.items);
+  }
+
   close(): void {
     this.owned.close();
   }
@@ -543,7 +552,7 @@ export class Guest implements FoldedUser {
   readonly vector: Float32Array;
   readonly bias: number;
   readonly unseen: readonly UnseenCategory[];
-  /** @internal Of a sampled model: what the score of each sample has of the user alone. */
+  /** @internal Of a Bayesian model: what the score of each sample, and its variance, have of the user alone. */
   readonly parts: Float32Array | undefined;
   readonly #model: TrainedModel;
   readonly #ratings: CoreRatings;
@@ -606,7 +615,7 @@ export class GuestItem implements FoldedItem {
   readonly vector: Float32Array;
   readonly bias: number;
   readonly unseen: readonly UnseenCategory[];
-  /** @internal Of a sampled model: what the score of each sample has of the item alone. */
+  /** @internal Of a Bayesian model: what the score of each sample, and its variance, have of the item alone. */
   readonly parts: Float32Array | undefined;
   readonly #model: TrainedModel;
 

@@ -71,8 +71,14 @@ export interface TrainControls<D = Dataset> {
   onEpoch?: (report: EpochReport) => void;
   /** Called every few milliseconds of training. */
   onProgress?: (progress: Progress) => void;
-  /** Ends training within 100 ms; the call rejects with the signal's reason. */
+  /** Ends training within 100 ms; the call rejects with the signal's reason, or does what `onAbort` says. */
   signal?: AbortSignal;
+  /**
+   * What an aborted run gives: nothing (`"reject"`), or the model as it stands (`"keep"`): of the last finished epoch, with
+   * validation of the best one, of a sampler the samples kept so far, or the last one. Before anything is finished the call rejects all the same.
+   * @defaultValue "reject"
+   */
+  onAbort?: "reject" | "keep";
 }
 
 export type TrainOptions<D = Dataset> = ModelOptions & TrainControls<D>;
@@ -87,7 +93,14 @@ export type FitPartialOptions<D = Dataset> = {
   keep?: number;
 } & TrainControls<D>;
 
-export const controlNames = ["validation", "patience", "onEpoch", "onProgress", "signal"] as const;
+export const controlNames = [
+  "validation",
+  "patience",
+  "onEpoch",
+  "onProgress",
+  "signal",
+  "onAbort",
+] as const;
 
 /** Model options with every default filled in and every value checked. */
 export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readonly<
@@ -109,7 +122,7 @@ export const families = [
 /** What tells the algorithms of a family apart, by option; its first choice is the default. */
 const selectors: Partial<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   mf: { optimizer: ["sgd", "adagrad", "adam", "als"] },
-  fm: { solver: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
+  fm: { solver: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc", "vb"] },
   hybrid: {
     loss: ["warp", "bpr", "warp-kos", "logistic"],
     optimizer: ["adagrad", "adadelta"],

@@ -20,7 +20,14 @@ import {
   resolveModelOptions,
   type TrainControls,
 } from "./options.js";
-import { checkInteger, checkFinite, checkNoExtraKeys, checkObject } from "./options/checks.js";
+import {
+  checkChoice,
+  checkFinite,
+  checkInteger,
+  checkNoExtraKeys,
+  checkObject,
+  valueOf,
+} from "./options/checks.js";
 import { checkRowSet, CoreRowSet } from "./rows.js";
 import type { EpochReport, TrainingSummary } from "./types.js";
 
@@ -33,6 +40,7 @@ export interface CheckedControls<D> {
   onEpoch: TrainControls["onEpoch"];
   onProgress: TrainControls["onProgress"];
   signal: AbortSignal | undefined;
+  onAbort: "reject" | "keep";
 }
 
 /** `check` takes validation data of the kind that is trained on. */
@@ -72,6 +80,7 @@ export function checkControls<D>(
     onEpoch: given.onEpoch,
     onProgress: given.onProgress,
     signal: given.signal,
+    onAbort: checkChoice(valueOf({ ...given }, "onAbort", "reject"), "onAbort", ["reject", "keep"]),
   };
 }
 
@@ -117,11 +126,12 @@ function* steps(run: Run): Training {
   const trainer = core.run((module) =>
     run.trainer(module, { ...options, patience: controls.patience }, JSON.stringify(options)),
   );
-  const finished = () => {
+  const finished = (aborted = false) => {
     const summary: TrainingSummary = {
       epochs: reports,
       bestEpoch: trainer.bestEpoch,
       stoppedEarly: trainer.stoppedEarly,
+      ...(aborted && { aborted }),
       ...learnedRegularization(trainer),
       elapsedMs: performance.now() - begun,
     };
@@ -150,12 +160,15 @@ function* steps(run: Run): Training {
         controls.onEpoch?.(report);
       }
       controls.onProgress?.({ epoch, epochs, fraction, elapsedMs: performance.now() - begun });
-      if (done) return core.run(finished);
+      if (done) return core.run(() => finished());
       yield;
+      const kept = controls.onAbort === "keep" && trainer.bestEpoch > 0;
+      if (kept && controls.signal?.aborted === true) return core.run(() => finished(true));
       throwIfAborted(controls.signal);
     }
   } catch (error) {
-    if (error instanceof DivergedError && trainer.bestEpoch > 0) error.model = core.run(finished);
+    if (error instanceof DivergedError && trainer.bestEpoch > 0)
+      error.model = core.run(() => finished());
     throw error;
   } finally {
     free(core, trainer);
@@ -392,7 +405,8 @@ export function fitPartial(
   }
   const changes = checkObject(given, "options");
   const sampled = model.options["solver"] === "mcmc";
-  const names = sampled ? ["samples", "keep"] : ["epochs", "learningRate", "seed"];
+  const steps = model.options["solver"] === "vb" ? [] : ["learningRate"];
+  const names = sampled ? ["samples", "keep"] : ["epochs", "seed", ...steps];
   checkNoExtraKeys(changes, [...names, ...controlNames], "fitPartial");
   const options = continuedOptions(model, changes);
   const start = model.owned.handle;
@@ -437,6 +451,7 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
     const { factors } = model.options;
     return resolveModelOptions({ ...options, factors, burnIn: 0, chains: 1 });
   }
+  if (options["solver"] === "vb") return resolveModelOptions(options);
   const als =
     model.family === "implicit-als" ||
     (options[model.family === "fm" ? "solver" : "optimizer"] ??

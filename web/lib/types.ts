@@ -239,6 +239,7 @@ export interface EpochReport extends Progress {
    * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic". Of "implicit-als":
    * squared error of the preferences of all pairs, per unit of confidence.
    * For SGD, AdaGrad and Adam measured on the way, each rating before its own update (progressive loss).
+   * Of the solver "vb" the negative evidence lower bound per row, up to a constant: it never rises but for rounding.
    */
   trainLoss: number;
   /** Root mean squared training error in the units of the ratings, measured likewise. */
@@ -259,8 +260,8 @@ export interface EpochReport extends Progress {
   /** True when this epoch has the best validation loss so far (always true without validation). */
   best: boolean;
   /**
-   * Of the solver "mcmc", whose epochs are sweeps and whose validation is that of the average over all samples so far: the
-   * standard deviation of the noise, and the precisions of the priors of each field (of the factors: their mean).
+   * Of the solvers "vb" and "mcmc", of which the latter's epochs are sweeps and its validation that of the average over all samples
+   * so far: the standard deviation of the noise, and the precisions of the priors of each field (of the factors: their mean).
    */
   trace?: {
     noise: number;
@@ -275,6 +276,8 @@ export interface TrainingSummary {
   bestEpoch: number;
   /** True when `patience` ended the run before its last epoch. */
   stoppedEarly: boolean;
+  /** True when the signal ended the run and `onAbort: "keep"` kept what there was. */
+  aborted?: boolean;
   /** The penalties that the solver "sgda" arrived at, by field (of the factors: their mean over the factors). */
   learnedRegularization?: Readonly<Record<string, { linear: number; factors: number }>>;
   /** Milliseconds of training, everything included. */
@@ -393,7 +396,7 @@ export interface FoldedUser {
   recommend(options?: RecommendOptions): Recommendation[];
   /** Predicted ratings for these items, in their order. */
   predict(items: IdArray, options?: PredictOptions): Float32Array;
-  /** Predictions with how sure they are, for models trained with the solver "mcmc". */
+  /** Predictions with how sure they are, for models trained with the solver "mcmc" or "vb". */
   predictDistribution(items: IdArray, options?: ContextOptions): Distribution;
   /** Which of the given ratings carried the score of this item. */
   explain(item: Id): Explanation;
@@ -467,6 +470,11 @@ export interface UserVectors extends Vectors {
   offsets: Float32Array<ArrayBuffer>;
 }
 
+export interface CompressOptions {
+  /** Number of factors to keep, 1 to 1024; more than the model has are as many as it has. */
+  factors: number;
+}
+
 export interface SaveOptions {
   /**
    * Keep the list of who rated what (without the ratings) in the file, so that a loaded model can still filter what a
@@ -509,7 +517,7 @@ export interface Model {
    * Throws `UnknownIdError`.
    */
   predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array;
-  /** Predictions with how sure they are, for models trained with the solver "mcmc". Throws `ArgumentError` for others. */
+  /** Predictions with how sure they are, for models trained with the solver "mcmc" or "vb". Throws `ArgumentError` for others. */
   predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution;
   /** Best items for a user, highest score first. Throws `UnknownIdError`; for somebody new use `foldInUser`. */
   recommend(user: Id, options?: RecommendOptions): Recommendation[];
@@ -559,6 +567,13 @@ export interface Model {
   singularValues(): Float32Array;
   /** The model as a safetensors file that any safetensors reader opens. */
   save(options?: SaveOptions): Uint8Array<ArrayBuffer>;
+  /**
+   * A new model of the family "mf" that scores like this one as nearly as `factors` factors can: biases exact, the rest by a truncated
+   * SVD, whose `singularValues()` it has. Users, items and who has seen what stay; contexts, features and how sure a Bayesian
+   * model is do not. A machine of 50 samples becomes a file and a scan of a fraction of the size. Throws `ArgumentError` for
+   * models without factors, and for Bayesian ones of classes.
+   */
+  compress(options: CompressOptions): Model;
   /** Frees the WebAssembly memory. Any later call throws `ClosedError`. Safe to call twice. */
   close(): void;
   /** As `close`, for `using`. */

@@ -39,7 +39,7 @@ export const rowsVerbs = all<Exclude<MethodsOf<Rows>, "close">>()(["content", "t
 export const modelVerbs = all<
   Exclude<
     MethodsOf<Model>,
-    "close" | "foldInUser" | "foldInItem" | "predictRows" | "updateUser" | "updateItem"
+    "close" | "foldInUser" | "foldInItem" | "predictRows" | "updateUser" | "updateItem" | "compress"
   >
 >()([
   "userIds",
