@@ -21,9 +21,9 @@ describe.each([
     const { linear, factors } = model.parameters();
     expect(Float32Array.from(features, ({ bias }) => bias)).toEqual(linear);
     expect(Float32Array.from(features.flatMap(({ vector }) => [...vector]))).toEqual(factors);
-    const columns = model.fields().flatMap(({ name, side, columns }) =>
-      Array.from({ length: columns }, () => [name, side]),
-    );
+    const columns = model
+      .fields()
+      .flatMap(({ name, side, columns }) => Array.from({ length: columns }, () => [name, side]));
     expect(features.map(({ field, side }) => [field, side])).toEqual(columns);
   });
 
