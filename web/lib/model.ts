@@ -35,6 +35,7 @@ import type {
   Distribution,
   Explanation,
   FeatureRecord,
+  FeatureVector,
   FieldSide,
   FieldStrength,
   FoldedItem,
@@ -399,6 +400,37 @@ export class TrainedModel implements Model {
 
   parameters(): Parameters {
     return this.owned.run((model) => model.parameters());
+  }
+
+  featureVectors(): FeatureVector[] {
+    const { linear, factors } = this.parameters();
+    const k = this.factors;
+    return this.fields().flatMap(({ name, side, begin, columns }) => {
+      const categoryOf = this.#categoriesOf(name);
+      return Array.from({ length: columns }, (_, column): FeatureVector => {
+        const at = begin + column;
+        return {
+          field: name,
+          side,
+          ...(categoryOf !== undefined && { category: categoryOf(column) }),
+          bias: linear[at] as number,
+          vector: factors.slice(at * k, (at + 1) * k),
+        };
+      });
+    });
+  }
+
+  /** What the columns of a field stand for; nothing for numbers, days and plain rows. */
+  #categoriesOf(field: string): ((column: number) => Id) | undefined {
+    const encoding = this.encoders.find(({ name }) => name === field)?.encoding;
+    if (encoding === undefined) {
+      if (field === "user" || field === "item-users") return (column) => this.users.at(column);
+      if (field === "item" || field === "user-items") return (column) => this.items.at(column);
+      return undefined;
+    }
+    if (encoding.type === "number") return undefined;
+    if (encoding.type === "buckets") return (column) => column;
+    return (column) => encoding.categories.at(column);
   }
 
   updateUser(user: Id, ratings: readonly Rating[]): void {

@@ -490,6 +490,21 @@ export interface Parameters {
   factors: Float32Array;
 }
 
+/** What a model learned of one feature: of a category of a field, or of a field that is one number. */
+export interface FeatureVector {
+  readonly field: string;
+  readonly side: FieldSide;
+  /**
+   * The category; of the fields "user", "item", "user-items" and "item-users" the user or item; of buckets their number, from 0.
+   * Missing where a column has no name: numbers, days, plain rows.
+   */
+  readonly category?: Id;
+  /** Its linear weight, or bias. */
+  readonly bias: number;
+  /** Its factors, or embedding. A copy: yours to change. */
+  readonly vector: Float32Array;
+}
+
 /** The vectors of a model's items, for an index or for ranking elsewhere. A copy: yours to change. */
 export interface Vectors {
   ids: Id[];
@@ -593,6 +608,8 @@ export interface Model {
    * `fields()` names. Throws `ArgumentError` for other families.
    */
   parameters(): Parameters;
+  /** The same by field and category, in the order of the columns. Throws `ArgumentError` where `parameters` does. */
+  featureVectors(): FeatureVector[];
   /**
    * The users' vectors, in the order of `userIds()`: the latent columns, then a 1 that meets the item's bias, so that
    * inner products with `itemVectors()` rank items as `recommend` does.

@@ -59,6 +59,7 @@ export const modelVerbs = all<
   "singularValues",
   "fields",
   "parameters",
+  "featureVectors",
   "save",
 ]);
 
