@@ -24,6 +24,11 @@ export interface Contender extends Nature {
   test: RemoteDataset | null;
 }
 
+/** Knows of tastes: which films are alike, and what somebody’s own ratings say about others. */
+export function knowsTastes({ model }: Contender): boolean {
+  return model.factors > 0 || model.family === "item-knn";
+}
+
 /** A model in use, however it came about. */
 export interface Trained extends Contender {
   /** The fields of a factorization machine or hybrid model; empty for other models. */
@@ -51,7 +56,7 @@ export interface Source {
 
 /** Of a model that is not trained yet. */
 export const natureWith = (settings: Settings, { scale }: Pick<Source, "scale">): Nature =>
-  natureOf(modelOptions(settings, scale) as Readonly<Record<string, unknown>> & ModelOptions);
+  natureOf(modelOptions(settings, scale));
 
 /** The two halves, with the ratings as 1 and 0 where labels are to be learned. The same settings give the same halves. */
 export async function cut(
