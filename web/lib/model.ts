@@ -336,7 +336,7 @@ export class TrainedModel implements Model {
 
   /** An explanation of the core in ids and names. */
   explained(parts: CoreExplanation): Explanation {
-    if (this.family === "fm") {
+    if (takesFeatures(this.family)) {
       this.#columnNames ??= { fields: this.fields(), encoders: this.encoders };
     }
     return explanation(parts, this.items, this.#columnNames);
