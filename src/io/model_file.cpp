@@ -44,7 +44,7 @@ void write_mf(TensorWriter& writer, const MatrixFactorization& model) {
   if (!model.singular_values.empty()) writer.add_floats("singular_values", model.singular_values);
 }
 
-MatrixFactorization read_mf(const TensorReader& reader, const std::string& family) {
+MatrixFactorization read_mf(const TensorReader& reader) {
   MatrixFactorization model;
   model.user_factors = reader.matrix("user_factors");
   model.item_factors = reader.matrix("item_factors");
@@ -69,8 +69,7 @@ MatrixFactorization read_mf(const TensorReader& reader, const std::string& famil
     if (!fill) malformed({"it has no tensor item_fill"});
     model.fold_in.item_fill = std::move(*fill);
   }
-  if (auto singular = reader.floats("singular_values", model.factors());
-      singular && family == "svd") {
+  if (auto singular = reader.floats("singular_values", model.factors())) {
     model.singular_values = std::move(*singular);
   }
   return model;
@@ -159,7 +158,7 @@ ModelFile read_model(Bytes bytes) {
       malformed({"its pairs are not those of its family"});
     }
   } else if (result.family == "mf" || result.family == "svd" || result.family == "popularity") {
-    result.model = read_mf(reader, result.family);
+    result.model = read_mf(reader);
   } else {
     malformed({"unknown family \"", result.family, "\""});
   }

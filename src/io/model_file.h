@@ -3,7 +3,8 @@
 // Families "mf", "svd", "popularity":
 //   user_factors [users, k]  item_factors [items, k]           F32, needed
 //   user_biases [users]  item_biases [items]  global_bias [1]  F32, zeros when missing
-//   item_fill [items]  singular_values [k]                     F32, only of an SVD
+//   item_fill [items]  singular_values [k]                     F32, of an SVD; values also of a
+//                                                              compressed model
 // Families "fm" and "hybrid":
 //   factors [columns, k]  linear [columns]  constant [1]       F32, needed
 //   evidence [columns]  examples [1]                           F32: what they were learned from
