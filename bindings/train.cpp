@@ -33,7 +33,7 @@ std::unique_ptr<FmTrainer> make_fm_trainer(const Options& given, FmData data,
 // A trainer, and what its model will need for serving.
 class TrainerHandle {
  public:
-  // Of matrix factorization.
+  // Of matrix factorization, and of the models that others are compared to.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start)
       : options_text_(options_text), seen_(seen_by(data, start)) {
@@ -43,6 +43,13 @@ class TrainerHandle {
     if (start) from = start->file.mf();
     if (family_ == "svd") {
       trainer_ = make_svd(read_svd(given), data);
+    } else if (family_ == "implicit-als") {
+      trainer_ = make_implicit_als(read_implicit_als(given), data, validation, std::move(from));
+    } else if (family_ == "biases") {
+      trainer_ = make_biases(read_biases(given), data, validation);
+    } else if (family_ == "item-knn") {
+      trainer_ = make_item_knn(read_item_knn(given), data);
+      seen_ = what_counts(*data);
     } else if (given.text("optimizer") == "als") {
       trainer_ = make_mf_als(read_mf(given), data, validation, std::move(from));
     } else {
@@ -168,7 +175,9 @@ class TrainerHandle {
     return trainer ? trainer->get() : nullptr;
   }
 
-  std::variant<std::unique_ptr<MfTrainer>, std::unique_ptr<FmTrainer>> trainer_;
+  std::variant<std::unique_ptr<MfTrainer>, std::unique_ptr<FmTrainer>,
+               std::unique_ptr<ItemKnnTrainer>>
+      trainer_;
   std::string family_, options_text_, encoders_;
   SeenItems seen_;
 };

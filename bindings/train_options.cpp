@@ -15,6 +15,11 @@ std::optional<ValueRange> value_range(const Options& given) {
   return ValueRange{range[0].as<float>(), range[1].as<float>()};
 }
 
+std::optional<float> positive_from(const Options& given) {
+  if (given.raw("positiveFrom").isUndefined()) return std::nullopt;
+  return given.real("positiveFrom");
+}
+
 // What every iterative trainer of points is told, whatever its model.
 template <class IterativeOptions>
 void read_course(const Options& given, IterativeOptions& options) {
@@ -161,6 +166,7 @@ FmGibbsOptions read_fm_gibbs(const Options& given) {
   read_bayesian(given, options);
   options.burn_in = given.index("burnIn");
   options.samples = given.index("samples");
+  options.chains = given.index("chains");
   options.keep = given.index("keep");
   return options;
 }
@@ -201,7 +207,7 @@ HybridOptions read_hybrid(const Options& given) {
     options.kth = given.index("k");
     options.positives = given.index("n");
   }
-  if (!missing(given.raw("positiveFrom"))) options.positive_from = given.real("positiveFrom");
+  options.positive_from = positive_from(given);
   options.patience = given.index("patience");
   options.seed = given.seed();
   return options;
@@ -228,6 +234,45 @@ DerivedColumns read_derived(const Options& given) {
                                        {{"sqrt", SetScale::root}, {"mean", SetScale::mean}});
   columns.units_per_day = derived.number("unitsPerDay");
   return columns;
+}
+
+ImplicitAlsOptions read_implicit_als(const Options& given) {
+  ImplicitAlsOptions options;
+  options.factors = given.index("factors");
+  options.epochs = given.index("epochs");
+  if (!(given.raw("alpha").isString() && given.text("alpha") == "balanced")) {
+    options.alpha = given.real("alpha");
+  }
+  options.unobserved_weight = given.real("unobservedWeight");
+  options.positive_from = positive_from(given);
+  options.regularization = given.real("regularization");
+  options.frequency_scaling = given.real("frequencyScaling");
+  options.solver = choice<ImplicitSolver>(given.text("solver"), "solver",
+                                          {{"cg", ImplicitSolver::conjugate_gradient},
+                                           {"cholesky", ImplicitSolver::cholesky},
+                                           {"subspace", ImplicitSolver::subspace}});
+  if (options.solver == ImplicitSolver::conjugate_gradient) {
+    options.steps = given.index("cgSteps");
+  }
+  if (options.solver == ImplicitSolver::subspace) options.block_size = given.index("blockSize");
+  options.patience = given.index("patience");
+  options.seed = given.seed();
+  return options;
+}
+
+ItemKnnOptions read_item_knn(const Options& given) {
+  return {given.index("neighbours"),
+          choice<ItemSimilarity>(given.text("similarity"), "similarity",
+                                 {{"cosine", ItemSimilarity::cosine},
+                                  {"tf-idf", ItemSimilarity::tf_idf},
+                                  {"bm25", ItemSimilarity::bm25}}),
+          given.real("shrink")};
+}
+
+BiasesOptions read_biases(const Options& given) {
+  const Options regularization = given.part("regularization");
+  return {given.index("epochs"), regularization.real("user"), regularization.real("item"),
+          value_range(given), given.index("patience")};
 }
 
 }  // namespace featherfm::bindings

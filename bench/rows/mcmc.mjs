@@ -6,6 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { load } from "featherfm";
 import { unpackMovieLens } from "../../tools/movielens.mjs";
+import { coarseFeatures, ratingsAround } from "../rating_features.mjs";
 import { inChromium } from "../browser.mjs";
 import { coreTimes, foldRows, median, movieLens, root, sideFeatures } from "../support.mjs";
 
@@ -24,6 +25,52 @@ const rows = {
   u1_full_ordinal: [ordinal, `ordered probit, ${everything}, ${sweeps} sweeps, 100 samples kept`],
 };
 
+// Four chains: by cross-validation as in bench/rating_features.mjs better than one as long as all of them, or than more and shorter ones.
+const chains = 4;
+const inChains = { ...ordinal, chains, samples: sweeps - chains * burnIn };
+// More factors and fewer sweeps take the same time.
+const best = { ...inChains, derived: ["user-items", "item-users"], factors: 16, samples: 304 };
+const coarse =
+  "ids, age and year in 10 buckets, occupation, a digit of the zip code, genres, items of the user, users of the item";
+
+/** Options, whether the user's ratings around the same time are among the features, and what it is given. */
+const otherRows = {
+  u1_coarse: [inChains, false, `${coarse}, day: myFM's published features`],
+  u1_best: [best, true, `${coarse}, the user's ratings around the same time`],
+};
+
+/** Rows of the same names as `rows`, of models with the features of bench/rating_features.mjs. */
+async function otherFeatures(report, ff, lists) {
+  const { fields, ...features } = await coarseFeatures();
+  const testRows = foldRows(1);
+  const around = ratingsAround(lists, testRows);
+  for (const [name, [options, withAround, what]] of Object.entries(otherRows)) {
+    const context = withAround ? around.context : {};
+    const given = { ...fields, ...(withAround ? around.fields : {}) };
+    const all = ff.dataset({ ...lists, ...features, context, fields: given });
+    const { train, test } = ff.split(all, { by: "rows", testRows });
+    const detail = `ordered probit, ${what}, ${chains * burnIn + options.samples} sweeps in ${chains} chains, ${options.keep} samples kept`;
+    measure(report, ff, name, train, test, options, detail);
+  }
+}
+
+function measure(report, ff, name, train, test, options, what) {
+  const model = ff.train(train, { model: "fm", solver: "mcmc", ...options });
+  const { rmse, mae } = ff.evaluate(model, test);
+  const seconds = model.summary.elapsedMs / 1000;
+  const count = model.summary.epochs.length;
+  const detail = `${what}, ${options.factors ?? 10} factors`;
+  report({ id: `fm.mcmc.${name}.rmse`, value: rmse, unit: "RMSE", detail });
+  report({ id: `fm.mcmc.${name}.mae`, value: mae, unit: "MAE", detail });
+  report({
+    id: `fm.mcmc.${name}.seconds`,
+    value: seconds,
+    unit: "s",
+    detail: `train() in Node, ${count} sweeps, ${((1000 * seconds) / count).toFixed(1)} ms each`,
+  });
+  model.close();
+}
+
 async function quality(report) {
   const lists = await movieLens();
   const features = await sideFeatures();
@@ -32,21 +79,9 @@ async function quality(report) {
   const all = ff.dataset({ ...lists, ...features });
   const { train, test } = ff.split(all, { by: "rows", testRows: foldRows(1) });
   for (const [name, [options, what]] of Object.entries(rows)) {
-    const model = ff.train(train, { model: "fm", solver: "mcmc", ...options });
-    const { rmse, mae } = ff.evaluate(model, test);
-    const seconds = model.summary.elapsedMs / 1000;
-    const count = model.summary.epochs.length;
-    const detail = `${what}, 10 factors`;
-    report({ id: `fm.mcmc.${name}.rmse`, value: rmse, unit: "RMSE", detail });
-    report({ id: `fm.mcmc.${name}.mae`, value: mae, unit: "MAE", detail });
-    report({
-      id: `fm.mcmc.${name}.seconds`,
-      value: seconds,
-      unit: "s",
-      detail: `train() in Node, ${count} sweeps, ${((1000 * seconds) / count).toFixed(1)} ms each`,
-    });
-    model.close();
+    measure(report, ff, name, train, test, options, what);
   }
+  await otherFeatures(report, ff, lists);
   await variational(report, ff, train, test);
   compressed(report, ff, train, test);
   await folds(report, ff, all);

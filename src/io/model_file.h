@@ -1,10 +1,17 @@
 // A model as a safetensors file.
 //
-// Families "mf", "svd", "popularity":
+// Families "mf", "svd", "popularity", "biases", "implicit-als":
 //   user_factors [users, k]  item_factors [items, k]           F32, needed
 //   user_biases [users]  item_biases [items]  global_bias [1]  F32, zeros when missing
 //   item_fill [items]  singular_values [k]                     F32, of an SVD; values also of a
 //                                                              compressed model
+//   implicit [4]       F32, only of "implicit-als", which has no biases: alpha, the unobserved
+//                      weight, whether there is a value that likes start from (0, 1), and that
+//                      value; 1, 1, 0, 0 when missing
+// Family "item-knn":
+//   neighbour_offsets [items + 1]  neighbour_items [n]         U32, needed
+//   neighbour_similarities [n]                                 F32, needed
+//   its users are those of seen_offsets, with seen_items and seen_values
 // Families "fm" and "hybrid":
 //   factors [columns, k]  linear [columns]  constant [1]       F32, needed
 //   evidence [columns]  examples [1]                           F32: what they were learned from
@@ -34,6 +41,7 @@
 //   fold_in [3]            F32: regularization, the bias's, frequency scaling; 0.1, 0.1, 1 when
 //                          missing
 //   seen_offsets [users + 1]  seen_items [n]                   U32, optional
+//   seen_values [n]                                            F32, optional: the ratings
 //   user_ids [bytes]  item_ids [bytes]                         U8: JSON lists of the caller's ids;
 //                                                              0, 1, 2 ... when missing
 // metadata: format "featherfm", format_version "1", family, link "identity" | "logistic", user_bias
@@ -55,29 +63,35 @@
 #include "data/seen_items.h"
 #include "io/safetensors.h"
 #include "model/factorization_machine.h"
+#include "model/item_neighbours.h"
 #include "model/matrix_factorization.h"
 
 namespace featherfm {
 
 struct ModelFile {
   std::string family = "mf", options = "{}";
-  std::variant<MatrixFactorization, FactorizationMachine> model;
+  std::variant<MatrixFactorization, FactorizationMachine, ItemNeighbours> model;
   SeenItems seen;
   std::string user_ids, item_ids;  // JSON; empty when missing
   std::string features = {};  // JSON of the caller's feature encoders; empty when there are none
 
-  // Of the families "mf", "svd" and "popularity"; of the families "fm" and "hybrid".
+  // Of the families "fm" and "hybrid"; of all others but "item-knn".
   MatrixFactorization& mf() { return std::get<MatrixFactorization>(model); }
   const MatrixFactorization& mf() const { return std::get<MatrixFactorization>(model); }
   const FactorizationMachine& fm() const { return std::get<FactorizationMachine>(model); }
   std::size_t users() const;
   std::size_t items() const;
   bool is_fm() const { return std::holds_alternative<FactorizationMachine>(model); }
+  // The neighbours of the family "item-knn", or null.
+  const ItemNeighbours* neighbours() const { return std::get_if<ItemNeighbours>(&model); }
+  Towers towers() const;
 };
 
 struct SaveOptions {
   std::string user_ids, item_ids;  // JSON; empty: not written. Take the place of the file's own.
-  bool seen = true;                // whether to write file.seen
+  // Whether to write file.seen. A model of the family "item-knn" has no users without it: their ids
+  // are left out too.
+  bool seen = true;
 };
 std::vector<std::byte> write_model(const ModelFile& file, const SaveOptions& options);
 

@@ -137,7 +137,10 @@ MatrixFactorization compressed(const Towers& towers, const Posterior* posterior,
   model.range = towers.range;
   model.fold_in = towers.fold_in;
   model.fold_in.own_parameters = true;
-  if (towers.fold_in.ranking) model.fold_in = {0.1f, 0.1f, 1, true, true, {}, {}, {}};
+  if (towers.fold_in.ranking || towers.fold_in.implicit) {
+    model.fold_in = {};
+    model.fold_in.regularization = model.fold_in.bias_regularization = 0.1f;
+  }
   if (posterior) {
     float penalty = 0;
     for (const float one : posterior->penalties) penalty += one;

@@ -16,6 +16,7 @@
 
 #include "base/matrix.h"
 #include "base/simd.h"
+#include "model/implicit_rule.h"
 
 namespace featherfm {
 
@@ -62,6 +63,9 @@ struct FoldInRule {
   enum class Fill { none, per_item, user_mean } fill = Fill::none;
   std::vector<float> item_fill;        // for per_item, one value per item
   std::optional<RankingRule> ranking;  // takes the place of least squares
+  // Of implicit feedback: every item counts, met or not, and frequency_scaling is that of
+  // implicit_penalty(). There is no user bias then.
+  std::optional<ImplicitRule> implicit;
 };
 
 // A score in the units of the values.

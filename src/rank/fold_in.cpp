@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/gram.h"
 #include "base/portable_math.h"
 #include "rank/ranking_fold_in.h"
 
@@ -49,10 +50,16 @@ FoldIn::FoldIn(const Towers& towers)
       width_(towers.factors + (towers.fold_in.user_bias ? 1 : 0)),
       filled_(towers.fold_in.fill != FoldInRule::Fill::none),
       with_bias_(towers.fold_in.user_bias),
+      implicit_(towers.fold_in.implicit.has_value()),
       ridge_(width_),
       all_items_(filled_ ? width_ : 0),
       penalties_(width_),
       solution_(width_) {
+  if (implicit_) {
+    GramSum sum(width_);
+    sum.add_all(towers.items);
+    gram_ = sum.scaled(towers.fold_in.implicit->unobserved_weight);
+  }
   if (!filled_) return;
   const bool per_item = towers_.fold_in.fill == FoldInRule::Fill::per_item;
   for (std::uint32_t item = 0; item < towers_.items.rows(); ++item) {
@@ -95,6 +102,7 @@ void FoldIn::add_rows(const GivenRatings& given) {
 }
 
 void FoldIn::gather(const GivenRatings& given, std::optional<float> regularization) {
+  if (implicit_) return gather_implicit(given, regularization);
   const FoldInRule& rule = towers_.fold_in;
   const auto scale =
       static_cast<float>(given.items.empty() ? 1.0
@@ -139,6 +147,28 @@ void FoldIn::gather_filled(const GivenRatings& given) {
     const auto q = factors_of(item);
     for (std::size_t f = 0; f < q.size(); ++f) right[f] += targets_[k] * q[f];
   }
+}
+
+// Targets are what each rating pulls with: confidence times preference.
+void FoldIn::gather_implicit(const GivenRatings& given, std::optional<float> regularization) {
+  const FoldInRule& rule = towers_.fold_in;
+  ridge_.start_from(gram_);
+  targets_.clear();
+  weights_.assign(given.items.size(), 1);
+  std::size_t observed = 0;
+  for (std::size_t k = 0; k < given.items.size(); ++k) {
+    const float strength =
+        rule.implicit->strength(given.values[k], given.weights.empty() ? 1 : given.weights[k]);
+    const auto q = factors_of(given.items[k]);
+    ridge_.add(q, 0, std::abs(strength));
+    targets_.push_back(rule.implicit->pull(strength));
+    const auto right = ridge_.right();
+    for (std::size_t f = 0; f < q.size(); ++f) right[f] += targets_.back() * q[f];
+    if (strength != 0) ++observed;
+  }
+  penalties_.assign(
+      width_, implicit_penalty(regularization.value_or(rule.regularization), rule.frequency_scaling,
+                               rule.implicit->unobserved_weight, observed, towers_.items.rows()));
 }
 
 // The minimum of the penalised cross-entropy, by iteratively reweighted least squares with the

@@ -43,6 +43,12 @@ class Draw final : public CoordinateRule {
     return {static_cast<float>(mean + random_.normal() / std::sqrt(precision)), 0};
   }
 
+  // For another chain.
+  void start_anew() {
+    priors.start_anew();
+    alpha = 1;
+  }
+
  private:
   void draw_priors(std::size_t part, const float* values) {
     part_ = part;
@@ -104,10 +110,12 @@ class FmGibbs final : public FmTrainer {
 
   Work train() override {
     const Design& design = *data_.train;
-    const std::uint32_t total = options_.burn_in + options_.samples;
+    const std::uint32_t total = options_.chains * options_.burn_in + options_.samples;
     // Every `spacing`-th sample is kept, the last one among them.
     const std::uint32_t keep = std::min(options_.keep, options_.samples);
     const std::uint32_t spacing = (options_.samples + keep - 1) / keep;
+    std::uint32_t chain = 0, counted = 0;  // samples of all chains so far
+    std::uint32_t burn_in = options_.burn_in, samples = samples_of(chain);  // to come, of this one
     for (epoch_ = 1;; ++epoch_) {
       DesignScores scores(sample_, design);
       while (!scores.advance()) co_yield Pause{};
@@ -130,20 +138,39 @@ class FmGibbs final : public FmTrainer {
       }
       if (!sample_.all_finite() || !finite(sweep_.errors())) fail_diverged();
 
+      const bool counts = burn_in == 0;
+      counts ? (--samples, ++counted) : --burn_in;
       std::optional<Losses> validation;
       if (data_.validation) {
         DesignScores held_out(sample_, *data_.validation);
         while (!held_out.advance()) co_yield Pause{};
-        validation = add_to_average(held_out.scores());
+        validation = add_to_average(held_out.scores(), counts);
       }
       ++chain_.sweeps;
       end_sweep();
-      if (epoch_ > options_.burn_in && (total - epoch_) % spacing == 0) kept_.push_back(last_);
+      if (counts && (options_.samples - counted) % spacing == 0) kept_.push_back(last_);
       finished_ = epoch_;
       finished_epoch_ = EpochLosses{losses, validation, true};
       if (epoch_ == total) co_return;
+      if (samples == 0) {
+        burn_in = options_.burn_in;
+        samples = samples_of(++chain);
+        start_chain(chain);
+      }
       co_yield Pause{};
     }
+  }
+
+  std::uint32_t samples_of(std::uint32_t chain) const {
+    return options_.samples / options_.chains + (chain < options_.samples % options_.chains);
+  }
+
+  // Only the random numbers go on. Until the next sweep is done model() is as before.
+  void start_chain(std::uint32_t number) {
+    sample_ = initial_sample(nullptr, number);
+    draw_.start_anew();
+    latent_.start_anew();
+    chain_.sweeps = 0;
   }
 
   [[noreturn]] void fail_diverged() const {
@@ -152,7 +179,8 @@ class FmGibbs final : public FmTrainer {
           ": parameters are no longer finite. Scale very large features and ratings down"});
   }
 
-  FactorizationMachine initial_sample(const FactorizationMachine* start) const {
+  FactorizationMachine initial_sample(const FactorizationMachine* start,
+                                      std::uint32_t number = 0) const {
     FmOptions common;
     common.task = options_.task == Task::classification ? Task::classification : Task::regression;
     common.factors = options_.factors;
@@ -160,7 +188,7 @@ class FmGibbs final : public FmTrainer {
     common.linear = options_.linear;
     common.initial_scale = options_.initial_scale;
     common.value_range = options_.value_range;
-    common.seed = options_.seed;
+    common.seed = options_.seed + number * 0x9e3779b97f4a7c15u;
     const ColumnCounts counts = count_columns(*data_.train);
     if (!start) {
       FactorizationMachine sample = initial_machine(common, data_, counts, nullptr);
@@ -237,19 +265,16 @@ class FmGibbs final : public FmTrainer {
     }
   }
 
-  // The average over all samples after the burn-in; before, of the sweep alone.
-  Losses add_to_average(const std::vector<float>& scores) {
+  // The average over all samples so far; before the first, of the sweep alone.
+  Losses add_to_average(const std::vector<float>& scores, bool counts) {
     const Design& design = *data_.validation;
     const AlignedFloats values = latent_.values(scores, sample_.range);
-    const bool counts = epoch_ > options_.burn_in;
     if (counts) ++averaged_;
     LossSums losses;
     for (std::size_t k = 0; k < scores.size(); ++k) {
       double value = values[k];
-      if (counts) {
-        sums_[k] += value;
-        value = sums_[k] / averaged_;
-      }
+      if (counts) sums_[k] += value;
+      if (averaged_ > 0) value = sums_[k] / averaged_;
       losses.add(value, latent_.target(design.targets[k]), design.weight(k), Link::identity,
                  sample_.range);
     }
@@ -326,6 +351,7 @@ void FmGibbsOptions::validate() const {
   require_range<std::uint32_t>(factors, 0, 256, "factors");
   require_range<std::uint32_t>(burn_in, 0, 100'000, "burnIn");
   require_range<std::uint32_t>(samples, 1, 100'000, "samples");
+  require_range<std::uint32_t>(chains, 1, std::min(100u, samples), "chains");
   require_range<std::uint32_t>(keep, 1, 1000, "keep");
   require_range(initial_scale, 0.0f, 10.0f, "initialScale");
   validate_value_range(value_range);
@@ -334,6 +360,9 @@ void FmGibbsOptions::validate() const {
 std::unique_ptr<FmTrainer> make_fm_gibbs(const FmGibbsOptions& options, FmData data,
                                          const FactorizationMachine* start) {
   options.validate();
+  if (start && options.chains > 1) {
+    fail(ErrorCode::invalid_argument, "chains", {"a model that was sampled goes on as one chain"});
+  }
   return std::make_unique<FmGibbs>(options, std::move(data), start);
 }
 

@@ -17,6 +17,10 @@ FieldPriors::FieldPriors(const std::vector<ColumnField>& fields, std::size_t col
   }
 }
 
+void FieldPriors::start_anew() {
+  std::ranges::fill(priors_, FieldPrior{});
+}
+
 double FieldPriors::factor_precision(std::size_t field) const {
   double sum = 0;
   for (std::size_t f = 0; f < factors_; ++f) sum += at(f + 1, field).precision;

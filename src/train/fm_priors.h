@@ -29,6 +29,8 @@ class FieldPriors {
     return priors_[part * fields_.size() + field];
   }
   std::size_t factors() const { return factors_; }
+  // As in the beginning.
+  void start_anew();
 
   // Mean over the factors of a field's precisions; 0 without factors.
   double factor_precision(std::size_t field) const;

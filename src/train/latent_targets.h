@@ -25,7 +25,11 @@ class LatentTargets {
 
   bool ordinal() const { return cutpoints_.has_value(); }
   const std::vector<float>& classes() const { return classes_; }  // empty unless ordered
-  Cutpoints& cutpoints() { return *cutpoints_; }                  // only of ordered classes
+  // Cutpoints as in the beginning.
+  void start_anew() {
+    if (cutpoints_) cutpoints_.emplace(class_of_);
+  }
+  Cutpoints& cutpoints() { return *cutpoints_; }  // only of ordered classes
   // Empty unless the classes are ordered.
   std::span<const double> cuts() const {
     return cutpoints_ ? std::span<const double>(cutpoints_->values()) : std::span<const double>{};

@@ -499,6 +499,66 @@ TEST_CASE("samples are kept evenly and the last one always") {
   }
 }
 
+TEST_CASE("chains share the samples, each after a burn-in of its own from other initial factors") {
+  for (const Task task : all_tasks) {
+    CAPTURE(static_cast<int>(task));
+    FmData data = two_tables(task);
+    data.validation = data.train;
+    FmGibbsOptions options = gibbs_options(task);
+    options.burn_in = 2;
+    options.samples = 7;
+    options.chains = 2;
+    options.keep = 10;
+    const auto trainer = make_fm_gibbs(options, data);
+    const auto epochs = run(*trainer);
+    REQUIRE(epochs.size() == 11);
+    const FactorizationMachine& model = trainer->model();
+    REQUIRE(model.posterior->samples() == 7);
+    CHECK(model.posterior->chain.sweeps == 5);
+    // The burn-in of the second adds nothing to the average.
+    CHECK(epochs[6].validation->rmse == epochs[5].validation->rmse);
+    CHECK(epochs[7].validation->rmse == epochs[5].validation->rmse);
+    CHECK(epochs[8].validation->rmse != epochs[5].validation->rmse);
+
+    options.chains = 1;
+    options.samples = 4;
+    const FactorizationMachine first = sampled(options, data);
+    for (std::size_t s = 0; s < 4; ++s) {
+      CHECK(model.posterior->constants[s] == first.posterior->constants[s]);
+      CHECK(largest_difference(ReferenceMachine(sample_of(first, s)).values(),
+                               sample_of(model, s)) < 1e-5);
+    }
+    CHECK(largest_difference(ReferenceMachine(sample_of(first, 0)).values(), sample_of(model, 4)) >
+          0.01);
+    // The last chain can go on.
+    CHECK(sampled(options, data, &model).posterior->chain.sweeps == 11);
+    options.chains = 2;
+    CHECK(error_of([&] { make_fm_gibbs(options, data, &model); }) == "INVALID_ARGUMENT chains");
+  }
+}
+
+TEST_CASE("in the burn-in of a later chain the model is that of the samples so far") {
+  const FmData data = two_tables(Task::ordinal);
+  FmGibbsOptions options = gibbs_options(Task::ordinal);
+  options.burn_in = 2;
+  options.samples = options.keep = 4;
+  options.chains = 2;
+  const auto trainer = make_fm_gibbs(options, data);
+  const auto sweep = [&] {
+    while (!trainer->step(0).finished_epoch) {
+    }
+  };
+  for (int sweeps = 0; sweeps < 4; ++sweeps) sweep();
+  const auto before = parameters(trainer->model());
+  for (int sweeps = 0; sweeps < 2; ++sweeps) {
+    sweep();
+    CHECK(trainer->model().posterior->samples() == 2);
+    CHECK(parameters(trainer->model()) == before);
+  }
+  sweep();
+  CHECK(trainer->model().posterior->samples() == 3);
+}
+
 TEST_CASE("samples of a chain that goes on are thinned with the new ones") {
   const FmData data = two_tables(Task::regression);
   FmGibbsOptions options = gibbs_options(Task::regression);
@@ -558,6 +618,10 @@ TEST_CASE("options of sampling out of range are refused by their name") {
   CHECK(outcome([](Options& o) { o.samples = 0; }) == "OUT_OF_RANGE samples");
   CHECK(outcome([](Options& o) { o.samples = 100'000; }) == "nothing");
   CHECK(outcome([](Options& o) { o.samples = 100'001; }) == "OUT_OF_RANGE samples");
+  CHECK(outcome([](Options& o) { o.chains = 0; }) == "OUT_OF_RANGE chains");
+  CHECK(outcome([](Options& o) { o.chains = o.samples; }) == "nothing");
+  CHECK(outcome([](Options& o) { o.chains = o.samples + 1; }) == "OUT_OF_RANGE chains");
+  CHECK(outcome([](Options& o) { o.samples = 1000, o.chains = 101; }) == "OUT_OF_RANGE chains");
   CHECK(outcome([](Options& o) { o.keep = 0; }) == "OUT_OF_RANGE keep");
   CHECK(outcome([](Options& o) { o.keep = 1000; }) == "nothing");
   CHECK(outcome([](Options& o) { o.keep = 1001; }) == "OUT_OF_RANGE keep");

@@ -25,11 +25,19 @@ const interactions = core.run((module) =>
   ),
 );
 
+// These say which table it is, by family.
+const selecting: Record<string, string[]> = {
+  mf: ["optimizer"],
+  fm: ["solver"],
+  hybrid: ["loss", "optimizer"],
+  "implicit-als": ["solver"],
+};
+
 const tables = Object.entries(optionTables)
   .filter(([where]) => where !== "popularity")
   .map(([where, table]) => {
     const [model, ...algorithm] = where.split("/") as [string, ...string[]];
-    const names = { fm: ["solver"], hybrid: ["loss", "optimizer"] }[model] ?? ["optimizer"];
+    const names = selecting[model] ?? [];
     const selectors = { model, ...Object.fromEntries(algorithm.map((one, k) => [names[k], one])) };
     return {
       where,
@@ -150,14 +158,17 @@ const otherValues = [
   [0, Infinity],
 ];
 
-// These say which table it is, by family.
-const selecting: Record<string, string[]> = {
-  mf: ["optimizer"],
-  fm: ["solver"],
-  hybrid: ["loss", "optimizer"],
-};
 // These are names, for which numbers are nothing but wrong.
-const words = ["loss", "fill", "task", "timestampUnit", "setScale", "fields", "derived"];
+const words = [
+  "loss",
+  "fill",
+  "task",
+  "timestampUnit",
+  "setScale",
+  "fields",
+  "derived",
+  "similarity",
+];
 // These the package turns into something else for the core: columns, flags, units.
 const facadeAlone = ["timestampUnit", "fields", "derived"];
 

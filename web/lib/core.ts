@@ -115,6 +115,15 @@ export interface CoreGuest {
   bias: number;
   /** Of a sampled machine: what the score of each sample has of the user, or the item, alone. */
   parts?: Float32Array;
+  /** What a folded-in user gave: all there is of one in a model of the family "item-knn". */
+  ratings?: CoreRatings;
+}
+
+/** What is known of one row: what a user met, or the users who met an item. */
+export interface CoreRow {
+  items: Uint32Array;
+  values: Float32Array;
+  weights: Float32Array | null;
 }
 
 export interface CoreDistribution {
@@ -161,6 +170,8 @@ export interface CoreModel extends CoreHandle {
   ): Float32Array;
   recommend(users: Uint32Array, filterSeen: boolean, request: CoreRequest): CoreScored[];
   similar(side: "users" | "items", row: number, n: number, measure: string): CoreScored;
+  updateUser(user: number, ratings: CoreRow): void;
+  updateItem(item: number, ratings: CoreRow): void;
   foldIn(ratings: CoreRatings): CoreGuest;
   explain(
     ratings: CoreRatings,

@@ -37,7 +37,8 @@ function checkMetrics(metrics: unknown): { names: string[]; ks: number[]; rankin
 
 /** Scores of popularity and of losses that compare items only order them. */
 const predictsRatings = (model: TrainedModel): boolean =>
-  model.family !== "popularity" && (model.family !== "hybrid" || model.logistic);
+  !["popularity", "implicit-als", "item-knn"].includes(model.family) &&
+  (model.family !== "hybrid" || model.logistic);
 
 export function evaluate<M extends Metric>(
   model: TrainedModel,

@@ -2,6 +2,7 @@
 export { Engine } from "./engine.js";
 export * from "./errors.js";
 export type {
+  BiasesOptions,
   FitPartialOptions,
   FmAdagradOptions,
   FmAdamOptions,
@@ -11,11 +12,17 @@ export type {
   FmOptions,
   FmSgdaOptions,
   FmSgdOptions,
+  FmVbOptions,
   HybridBprOptions,
   HybridLogisticOptions,
   HybridOptions,
   HybridWarpKosOptions,
   HybridWarpOptions,
+  ImplicitAlsOptions,
+  ImplicitCgOptions,
+  ImplicitCholeskyOptions,
+  ImplicitSubspaceOptions,
+  ItemKnnOptions,
   MfAdagradOptions,
   MfAdamOptions,
   MfAlsOptions,

@@ -6,12 +6,13 @@ import type {
   CoreModel,
   CoreRatings,
   CoreRequest,
+  CoreRow,
   CoreScored,
 } from "./core.js";
 import { checkOwned, Owned } from "./core.js";
 import { ArgumentError, FileFormatError, show } from "./errors.js";
 import { encodeContexts, encodeRecord, Encoder } from "./features.js";
-import { checkIdList, IdMap, parseJson, readIds } from "./ids.js";
+import { checkId, checkIdList, IdMap, parseJson, readIds } from "./ids.js";
 import { resolveModelOptions } from "./options.js";
 import {
   checkBoolean,
@@ -52,6 +53,7 @@ import type {
   SimilarUser,
   TrainingSummary,
   UnseenCategory,
+  UserRating,
   UserVectors,
   Vectors,
 } from "./types.js";
@@ -109,8 +111,9 @@ const mostReports = 100;
 
 export class TrainedModel implements Model {
   readonly owned: Owned<CoreModel>;
-  readonly users: IdMap;
-  readonly items: IdMap;
+  // Shared with datasets, so never added to: a model that grows gets maps of its own.
+  users: IdMap;
+  items: IdMap;
   readonly family: Model["family"];
   readonly factors: number;
   readonly valueRange: readonly [number, number];
@@ -390,34 +393,42 @@ export class TrainedModel implements Model {
     return this.owned.run((model) => model.parameters());
   }
 
+  updateUser(user: Id, ratings: readonly Rating[]): void {
+    const id = this.#checkUpdate(user, "user");
+    const row = ratingsOf(ratings, "item", this.items);
+    const users = this.users.extendedBy(IdMap.of([id]));
+    const index = users.find(id) as number;
+    this.owned.run((model) => model.updateUser(index, row));
+    this.users = users;
+  }
+
+  updateItem(item: Id, ratings: readonly UserRating[]): void {
+    const id = this.#checkUpdate(item, "item");
+    const row = ratingsOf(ratings, "user", this.users);
+    const items = this.items.extendedBy(IdMap.of([id]));
+    const index = items.find(id) as number;
+    this.owned.run((model) => model.updateItem(index, row));
+    this.items = items;
+  }
+
+  #checkUpdate(id: unknown, argument: string): Id {
+    this.owned.requireOpen();
+    if (this.family === "implicit-als") return checkId(id, argument);
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `a model of the family "${this.family}" is not updated in place; only one of "implicit-als" is`,
+      "model",
+    );
+  }
+
   /** The ratings of somebody new in indices. */
   checkRatings(ratings: readonly Rating[], options?: FoldInOptions): CheckedRatings {
     this.owned.requireOpen();
     const given = checkObject(options, "options");
     checkNoExtraKeys(given, ["regularization", "features"], "foldInUser");
     const unseen: UnseenCategory[] = [];
-    if (!Array.isArray(ratings)) {
-      throw new ArgumentError(
-        "INVALID_ARGUMENT",
-        `ratings must be an array of { item, rating }; got ${show(ratings)}`,
-        "ratings",
-      );
-    }
-    // Array.from, unlike map, does not pass over holes.
-    const list = Array.from(ratings as unknown[], (entry, k) => checkGiven(entry, `ratings[${k}]`));
-    const weighted = list.some((entry) => entry["weight"] !== undefined);
     return {
-      items: Uint32Array.from(list, (entry) =>
-        this.items.indexOf(entry["item"], "item", "the model"),
-      ),
-      values: Float32Array.from(list, (entry, k) =>
-        checkFinite(entry["rating"], `ratings[${k}].rating`),
-      ),
-      weights: weighted
-        ? Float32Array.from(list, (entry, k) =>
-            checkFinite(valueOf(entry, "weight", 1), `ratings[${k}].weight`, { min: 0 }),
-          )
-        : null,
+      ...ratingsOf(ratings, "item", this.items),
       regularization:
         given["regularization"] === undefined
           ? null
@@ -470,6 +481,31 @@ export class TrainedModel implements Model {
   }
 }
 
+/** A list of ratings in indices; `other` is what each names: what the user met, or who met the item. */
+function ratingsOf(ratings: unknown, other: "item" | "user", map: IdMap): CoreRow {
+  if (!Array.isArray(ratings)) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `ratings must be an array of { ${other}, rating }; got ${show(ratings)}`,
+      "ratings",
+    );
+  }
+  // Array.from, unlike map, does not pass over holes.
+  const list = Array.from(ratings as unknown[], (entry, k) => checkGiven(entry, `ratings[${k}]`));
+  const weighted = list.some((entry) => entry["weight"] !== undefined);
+  return {
+    items: Uint32Array.from(list, (entry) => map.indexOf(entry[other], other, "the model")),
+    values: Float32Array.from(list, (entry, k) =>
+      checkFinite(entry["rating"], `ratings[${k}].rating`),
+    ),
+    weights: weighted
+      ? Float32Array.from(list, (entry, k) =>
+          checkFinite(valueOf(entry, "weight", 1), `ratings[${k}].weight`, { min: 0 }),
+        )
+      : null,
+  };
+}
+
 /** Somebody new as the core takes them; parts only where the model has samples. */
 export function coreGuest(
   vector: Float32Array,
@@ -500,7 +536,7 @@ export class Guest implements FoldedUser {
 
   /** As the core takes it. */
   get #core(): CoreGuest {
-    return coreGuest(this.vector, this.bias, this.parts);
+    return { ...coreGuest(this.vector, this.bias, this.parts), ratings: this.#ratings };
   }
 
   predictDistribution(items: IdArray, options?: ContextOptions): Distribution {

@@ -3,23 +3,41 @@
  * default. The TypeScript types are derived from these tables, the checks run over them, and what goes to C++ is their
  * output. The C++ side refuses the same ranges again; a test holds the two together.
  */
-import { popularity, type PopularityOptions } from "./options/baselines.js";
+import {
+  biases,
+  type BiasesOptions,
+  itemKnn,
+  type ItemKnnOptions,
+  popularity,
+  type PopularityOptions,
+} from "./options/baselines.js";
 import { checkChoice, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
 import { fmClassificationDefaults, type FmOptions, fmTables } from "./options/fm.js";
 import { checkHybrid, type HybridOptions, hybridTables } from "./options/hybrid.js";
+import { type ImplicitAlsOptions, implicitTables } from "./options/implicit.js";
 import { mfLogisticDefaults, type MfOptions, mfTables } from "./options/mf.js";
 import type { Option } from "./options/option.js";
 import { svd, type SvdOptions } from "./options/svd.js";
 import type { Dataset, EpochReport, Progress } from "./types.js";
 
-export type { PopularityOptions } from "./options/baselines.js";
+export type { BiasesOptions, ItemKnnOptions, PopularityOptions } from "./options/baselines.js";
 export type * from "./options/fm.js";
 export type * from "./options/hybrid.js";
+export type * from "./options/implicit.js";
 export type * from "./options/mf.js";
 export type { SvdOptions } from "./options/svd.js";
 
 /** The option tables by what selects them; a test walks over them and holds them to the C++ side. */
-export const optionTables = { ...mfTables, svd, popularity, ...fmTables, ...hybridTables } as const;
+export const optionTables = {
+  ...mfTables,
+  svd,
+  popularity,
+  ...fmTables,
+  ...hybridTables,
+  ...implicitTables,
+  "item-knn": itemKnn,
+  biases,
+} as const;
 
 /** Defaults that differ for the loss "logistic" of the model "mf" and the task "classification" of "fm". */
 const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
@@ -27,11 +45,22 @@ const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
   ...fmClassificationDefaults,
 };
 
-export type ModelOptions = MfOptions | SvdOptions | PopularityOptions | FmOptions | HybridOptions;
+export type ModelOptions =
+  | MfOptions
+  | SvdOptions
+  | PopularityOptions
+  | FmOptions
+  | HybridOptions
+  | ImplicitAlsOptions
+  | ItemKnnOptions
+  | BiasesOptions;
 
 /** What every training run takes besides the options of its model. */
 export interface TrainControls<D = Dataset> {
-  /** Held-out interactions whose error is measured after every epoch; for models that have epochs. */
+  /**
+   * Held-out interactions on which every epoch is measured, for models that have epochs: by their error, or by how well they
+   * are ranked for models that are trained to rank.
+   */
   validation?: D;
   /**
    * Stop after this many epochs without a better validation loss, and return the best epoch's parameters. Needs
@@ -78,6 +107,18 @@ export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readon
   Record<string, unknown>
 >;
 
+/** The families of models, by the name that selects them. */
+export const families = [
+  "mf",
+  "svd",
+  "popularity",
+  "fm",
+  "hybrid",
+  "implicit-als",
+  "item-knn",
+  "biases",
+] as const;
+
 /** What tells the algorithms of a family apart, by option; its first choice is the default. */
 const selectors: Partial<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   mf: { optimizer: ["sgd", "adagrad", "adam", "als"] },
@@ -86,9 +127,8 @@ const selectors: Partial<Record<string, Readonly<Record<string, readonly string[
     loss: ["warp", "bpr", "warp-kos", "logistic"],
     optimizer: ["adagrad", "adadelta"],
   },
+  "implicit-als": { solver: ["cg", "cholesky", "subspace"] },
 };
-
-const models = ["mf", "svd", "popularity", "fm", "hybrid"] as const;
 
 /** Rules over several options of a family. */
 const rules: Partial<Record<string, (resolved: Readonly<Record<string, unknown>>) => void>> = {
@@ -106,7 +146,7 @@ export function withDefaults(options: ModelOptions): ResolvedOptions {
 /** Checks `options` against the table its `model` and `optimizer` select; controls are left to the caller. */
 export function resolveModelOptions(options: unknown): ResolvedOptions {
   const given = checkObject(options, "options");
-  const model = checkChoice(given["model"], "model", models);
+  const model = checkChoice(given["model"], "model", families);
   const selected: Record<string, string> = {};
   for (const [name, choices] of Object.entries(selectors[model] ?? {})) {
     selected[name] = checkChoice(valueOf(given, name, choices[0]), name, choices);

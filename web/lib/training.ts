@@ -181,8 +181,9 @@ function free(core: Core, trainer: CoreTrainer): void {
 
 /** Number of epochs that are reported: sweeps, of a sampler. */
 function epochsOf(options: ResolvedOptions): number {
-  const { epochs, burnIn, samples } = options as Partial<Record<string, number>>;
-  return epochs ?? (burnIn !== undefined && samples !== undefined ? burnIn + samples : 1);
+  const { epochs, chains, burnIn, samples } = options as Partial<Record<string, number>>;
+  if (epochs !== undefined) return epochs;
+  return burnIn === undefined || samples === undefined ? 1 : (chains ?? 1) * burnIn + samples;
 }
 
 const byField = (penalties: ReturnType<CoreTrainer["learnedPenalties"]>) =>
@@ -360,8 +361,9 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
 
 function checkPatience(options: ResolvedOptions, { patience }: { patience: number }): void {
   const sampled = options["solver"] === "mcmc";
-  const epochs = ["mf", "fm", "hybrid"].includes(options.model);
-  if (patience === 0 || (epochs && !sampled)) return;
+  const inEpochs =
+    ["mf", "fm", "hybrid", "implicit-als", "biases"].includes(options.model) && !sampled;
+  if (patience === 0 || inEpochs) return;
   throw new ArgumentError(
     "INVALID_ARGUMENT",
     sampled
@@ -394,7 +396,7 @@ export function fitPartial(
   data: CoreDataset | CoreRowSet,
   given: unknown,
 ): Training {
-  if (!["mf", "fm", "hybrid"].includes(model.family)) {
+  if (!["mf", "fm", "hybrid", "implicit-als"].includes(model.family)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `a model of the family "${model.family}" cannot be continued; train it anew`,
@@ -446,10 +448,12 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
   }
   // A chain goes on where it stands.
   if (options["solver"] === "mcmc") {
-    return resolveModelOptions({ ...options, factors: model.options["factors"], burnIn: 0 });
+    const { factors } = model.options;
+    return resolveModelOptions({ ...options, factors, burnIn: 0, chains: 1 });
   }
   if (options["solver"] === "vb") return resolveModelOptions(options);
   const als =
+    model.family === "implicit-als" ||
     (options[model.family === "fm" ? "solver" : "optimizer"] ??
       (model.family === "fm" ? "als" : "sgd")) === "als";
   // A model from elsewhere comes without options: how it predicts says which loss goes on.
@@ -460,7 +464,7 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
     }
   } else if (model.family === "fm") {
     options["task"] = model.logistic ? "classification" : "regression";
-  } else if (options["optimizer"] !== "als") {
+  } else if (model.family === "mf" && options["optimizer"] !== "als") {
     options["loss"] = model.logistic ? "logistic" : "squared";
   }
   if (als && changes["learningRate"] !== undefined) {

@@ -167,6 +167,14 @@ export interface Rating {
   timestamp?: number;
 }
 
+/** One interaction of an item, in the caller's ids. */
+export interface UserRating {
+  user: Id;
+  rating: number;
+  /** Weight of this rating in the loss; 1 when left out. */
+  weight?: number;
+}
+
 /** Interactions held in WebAssembly memory, with the maps between your ids and dense indices. Immutable. */
 export interface Dataset {
   /** Number of distinct users in the id map, those known by features alone included. Both halves of a split share the map of the whole. */
@@ -228,7 +236,8 @@ export interface Progress {
 /** What one finished epoch gave. */
 export interface EpochReport extends Progress {
   /**
-   * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic".
+   * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic". Of "implicit-als":
+   * squared error of the preferences of all pairs, per unit of confidence.
    * For SGD, AdaGrad and Adam measured on the way, each rating before its own update (progressive loss).
    * Of the solver "vb" the negative evidence lower bound per row, up to a constant: it never rises but for rounding.
    */
@@ -237,7 +246,9 @@ export interface EpochReport extends Progress {
   trainRmse: number;
   /**
    * The same on the validation set, where one was given, after the epoch. Losses that compare items have no errors of
-   * ratings: `rmse` and `mae` are NaN, and `loss` is 1 - AUC.
+   * ratings: `rmse` and `mae` are NaN, and `loss` is 1 - AUC. Of "implicit-als", `loss` is 1 - NDCG@10 over the users with likes
+   * there (at most 1,000 of them), training items left out of the ranking; `rmse` and `mae` are those of the likes' scores
+   * against 1.
    */
   validation?: {
     loss: number;
@@ -452,19 +463,27 @@ export interface CompressOptions {
 export interface SaveOptions {
   /**
    * Keep the list of who rated what (without the ratings) in the file, so that a loaded model can still filter what a
-   * user has seen. Switch it off where the file leaves the device. @defaultValue true
+   * user has seen. Switch it off where the file leaves the device. A model of the family "item-knn" knows its users by that
+   * list alone: without it the file has no users. @defaultValue true
    */
   seen?: boolean;
 }
 
-/** A trained model. Immutable: `fitPartial` returns a new one. */
+/** The families of models. */
+export type ModelFamily =
+  "mf" | "svd" | "popularity" | "fm" | "hybrid" | "implicit-als" | "item-knn" | "biases";
+
+/** A trained model. Only `updateUser` and `updateItem` change it: `fitPartial` returns a new one. */
 export interface Model {
-  readonly family: "mf" | "svd" | "popularity" | "fm" | "hybrid";
+  readonly family: ModelFamily;
   readonly userCount: number;
   readonly itemCount: number;
   /** Number of latent factors. */
   readonly factors: number;
-  /** Range of the ratings the model was trained on; predictions are limited to it unless `clip` is false. */
+  /**
+   * Range of the ratings the model was trained on; predictions are limited to it unless `clip` is false. Without limits for
+   * "implicit-als", whose predictions are preferences (about 0 to 1), and "item-knn", whose are sums of similarities.
+   */
   readonly valueRange: readonly [min: number, max: number];
   /** The options it was trained with, defaults filled in. */
   readonly options: Readonly<Record<string, unknown>>;
@@ -491,12 +510,21 @@ export interface Model {
   recommendAll(
     options?: RecommendOptions & { users?: IdArray },
   ): { user: Id; items: Recommendation[] }[];
-  /** Items whose latent vectors are closest to this item's, without the item itself. */
+  /** Items whose latent vectors are closest to this item's, without the item itself; its neighbours, for "item-knn". */
   similarItems(item: Id, options?: SimilarOptions): SimilarItem[];
   /** Users whose latent vectors are closest to this user's, without the user. */
   similarUsers(user: Id, options?: SimilarOptions): SimilarUser[];
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): FoldedUser;
+  /**
+   * Brings a user of an "implicit-als" model up to date in place: their vector becomes the one that training would solve for
+   * with the items held, from these ratings alone, so give all of the user's; they are also what `filterSeen` knows from now on.
+   * A user the model does not know is added. Nothing else changes, and nothing at all when the call fails.
+   * Throws `ArgumentError` for other families, `UnknownIdError` for an item the model does not know.
+   */
+  updateUser(user: Id, ratings: readonly Rating[]): void;
+  /** The same for an item and all its ratings, with the users held. Folded-in users keep the vectors they have. */
+  updateItem(item: Id, ratings: readonly UserRating[]): void;
   /**
    * Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not changed.
    * Throws `ArgumentError` for a field the model does not have.

@@ -256,10 +256,16 @@ const fmMcmc = {
    * averages over many samples and know how sure they are.
    */
   solver: choice("mcmc", ["mcmc"]),
-  /** Sweeps before the first sample counts, 0 to 100,000. @defaultValue 20 */
+  /** Sweeps of each chain before its samples count, 0 to 100,000. @defaultValue 20 */
   burnIn: integer(20, { min: 0, max: 100_000 }),
-  /** Sweeps that count, 1 to 100,000. @defaultValue 200 */
+  /** Sweeps that count, of all chains; 1 to 100,000. @defaultValue 200 */
   samples: integer(200, { min: 1, max: 100_000 }),
+  /**
+   * Chains that share the samples, one after the other from other initial factors; 1 to 100, and no more than samples. One chain hardly
+   * leaves the mode of the posterior it came to first: a few of about 100 samples each predict better than one as long as all of them.
+   * @defaultValue 1
+   */
+  chains: integer(1, { min: 1, max: 100 }),
   /** Samples that the model keeps, evenly spread: each takes `columns * (factors + 1)` numbers. 1 to 1,000. @defaultValue 50 */
   keep: integer(50, { min: 1, max: 1000 }),
 };

@@ -1,14 +1,16 @@
 /** Options of hybrid models, by their loss and optimizer. */
 import { ArgumentError } from "../errors.js";
 import { checkBoolean, checkFinite, checkNames } from "./checks.js";
-import { choice, finite, integer, type Option, type OptionsOf, perPart, seed } from "./option.js";
-
-/** The lowest value of an interaction that counts as liked; null: every value above 0 does. */
-export const positiveFrom: Option<number | null> & { readonly input: number } = {
-  default: null,
-  input: 0,
-  parse: (value, name) => (value === null ? null : checkFinite(value, name)),
-};
+import {
+  choice,
+  finite,
+  integer,
+  type Option,
+  type OptionsOf,
+  perPart,
+  positiveFrom,
+  seed,
+} from "./option.js";
 
 const common = {
   /** Number of latent factors, 1 to 1024. @defaultValue 32 */

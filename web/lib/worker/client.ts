@@ -51,6 +51,7 @@ import {
   guestVerbs,
   modelVerbs,
   rowsVerbs,
+  updateVerbs,
 } from "./verbs.js";
 
 /** The same properties; every method but `close` returns a promise. */
@@ -451,6 +452,12 @@ export class RemoteEngine {
     };
     const predictRows: RemoteModel["predictRows"] = async (rows, options) =>
       this.#objectCall(model, "predictRows", [this.#handleOf(rows, "rows", "rows"), options]);
+    for (const verb of updateVerbs) {
+      const value = async (...args: unknown[]) => {
+        Object.assign(model, await this.#objectCall<object>(model, verb, args));
+      };
+      Object.defineProperty(model, verb, { value });
+    }
     const compress: RemoteModel["compress"] = async (options) =>
       this.#model(await this.#objectCall(model, "compress", [options]));
     for (const [name, value] of Object.entries({
@@ -517,6 +524,8 @@ const argumentSent: Readonly<Record<string, string>> = {
   readLibsvm: "source",
   loadModel: "bytes",
   foldInItem: "features",
+  updateUser: "ratings",
+  updateItem: "ratings",
 };
 
 /** A source that can be sent. */

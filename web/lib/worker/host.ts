@@ -24,6 +24,7 @@ import {
   guestVerbs,
   modelVerbs,
   rowsVerbs,
+  updateVerbs,
 } from "./verbs.js";
 
 type HeldObject = Dataset | Rows | Model;
@@ -168,6 +169,10 @@ export class Host {
       if (verb === "compress") return this.#refer(model.compress(args[0] as never));
       if (verb === "predictRows") {
         return model.predictRows(this.#object(args[0] as number) as Rows, args[1] as never);
+      }
+      if ((updateVerbs as readonly string[]).includes(verb)) {
+        (model[verb as keyof TrainedModel] as Verb).apply(model, args as never[]);
+        return { userCount: model.userCount, itemCount: model.itemCount };
       }
       if (verb.startsWith(guestItemPrefix)) {
         const itemVerb = verb.slice(guestItemPrefix.length);

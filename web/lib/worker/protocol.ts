@@ -8,7 +8,7 @@ import type { WasmSource } from "../wasm.js";
 
 export type Kind = "dataset" | "rows" | "model";
 
-/** Stands for an object in the worker, with the properties that never change. */
+/** Stands for an object in the worker, with the properties that only its own calls change. */
 export interface Reference {
   kind: Kind;
   handle: number;

@@ -37,7 +37,10 @@ export const rowsVerbs = all<Exclude<MethodsOf<Rows>, "close">>()(["content", "t
 
 /** Without those that take or give objects of the worker. */
 export const modelVerbs = all<
-  Exclude<MethodsOf<Model>, "close" | "foldInUser" | "foldInItem" | "predictRows" | "compress">
+  Exclude<
+    MethodsOf<Model>,
+    "close" | "foldInUser" | "foldInItem" | "predictRows" | "updateUser" | "updateItem" | "compress"
+  >
 >()([
   "userIds",
   "itemIds",
@@ -57,6 +60,9 @@ export const modelVerbs = all<
   "parameters",
   "save",
 ]);
+
+/** Those that change what a client knows of a model. */
+export const updateVerbs = ["updateUser", "updateItem"] as const;
 
 export const guestVerbs = all<MethodsOf<FoldedUser>>()([
   "recommend",
