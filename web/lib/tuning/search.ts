@@ -98,8 +98,10 @@ function planRungs(trials: readonly ModelOptions[], by: string, reduction: numbe
   return sizes.map((size, rung) => {
     const share = reduction ** (sizes.length - 1 - rung);
     const amount = (options: ModelOptions) => Math.max(1, Math.round(full(options) / share));
-    const optionsOf = (options: ModelOptions) =>
-      ({ ...options, [resourceOf(options)]: amount(options) });
+    const optionsOf = (options: ModelOptions) => ({
+      ...options,
+      [resourceOf(options)]: amount(options),
+    });
     return { size, optionsOf, weightOf: amount };
   });
 }
