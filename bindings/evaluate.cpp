@@ -71,6 +71,15 @@ val evaluate_ratings(const ServedModel& model, const Interactions& test, const v
 
 const FactorizationMachine& machine_of(const ServedModel& model) {
   if (!model.file.is_fm()) {
+    fail(ErrorCode::invalid_argument, "model",
+         {"only models of the families \"fm\" and \"hybrid\" have features"});
+  }
+  return model.file.fm();
+}
+
+// Rows do not say which of their columns are the user's.
+static const FactorizationMachine& row_machine_of(const ServedModel& model) {
+  if (!model.file.is_fm() || model.file.fm().pairs != Pairs::all) {
     fail(ErrorCode::invalid_argument, "model", {"only a model of the family \"fm\" takes rows"});
   }
   return model.file.fm();
@@ -78,7 +87,7 @@ const FactorizationMachine& machine_of(const ServedModel& model) {
 
 val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
   return guarded([&] {
-    const FactorizationMachine& machine = machine_of(model);
+    const FactorizationMachine& machine = row_machine_of(model);
     const Design design = make_design(rows, machine.space.columns());
     if (machine.posterior) {
       std::vector<float> means;
@@ -93,7 +102,7 @@ val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
 
 val evaluate_rows(const ServedModel& model, const RowSet& rows) {
   return guarded([&] {
-    const FactorizationMachine& machine = machine_of(model);
+    const FactorizationMachine& machine = row_machine_of(model);
     return rating_errors_to_js(
         errors_on(machine, make_design(rows, machine.space.columns()), "targets"));
   });
@@ -116,7 +125,11 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
       const Options negatives = given.part("negatives");
       asked.negatives = SampledNegatives{negatives.index("count"), negatives.seed()};
     }
-    const RankingMetrics metrics = ranking_metrics(model.towers, test, train.get(), asked);
+    const ItemNeighbours* const neighbours = model.file.neighbours();
+    const RankingMetrics metrics =
+        neighbours ? ranking_metrics(NeighbourScorer(*neighbours, model.file.seen), model.towers,
+                                     test, train.get(), asked)
+                   : ranking_metrics(model.towers, test, train.get(), asked);
     val result = val::object();
     set(result, "auc", metrics.auc);
     set(result, "mrr", metrics.mrr);

@@ -4,6 +4,7 @@
 
 #include "features.h"
 #include "guard.h"
+#include "neighbourhood.h"
 #include "rank/explain.h"
 #include "rank/sample_fold_in.h"
 
@@ -55,9 +56,10 @@ struct Given {
 
 // A user of a sampled machine for JavaScript: {vector, bias, parts}.
 val guest_to_js(const ServedModel& model, const SampleUser& user) {
+  const auto offsets = std::span(user.parts).first(model.sample_towers().samples());
   double offset = 0;
-  for (const float part : user.parts) offset += double{part};
-  offset /= static_cast<double>(user.parts.size());
+  for (const float part : offsets) offset += double{part};
+  offset /= static_cast<double>(offsets.size());
   val result = val::object();
   set(result, "vector", to_js(std::span<const float>(user.row).first(model.towers.factors)));
   set(result, "bias", offset - double{model.towers.base_offset});
@@ -65,19 +67,8 @@ val guest_to_js(const ServedModel& model, const SampleUser& user) {
   return result;
 }
 
-// `score`: the one to be explained; that of the folded-in user when left out.
-val explained(ServedModel& model, const Start& start, const GivenRatings& given, std::uint32_t item,
-              std::optional<float> regularization, std::optional<float> score) {
-  const ScoreParts folded =
-      model.posterior()
-          ? SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), start.sampled)
-                .explain(given, item, regularization)
-          : model.fold_in().explain(given, item, start.user, regularization);
-  const float told = score.value_or(folded.score);
-  const Explanation explanation =
-      model.file.is_fm()
-          ? featherfm::explain(folded, told, model.file.fm(), start.row.row(0), item, given.items)
-          : featherfm::explain(folded, told);
+// {score, base, items, contributions, columns, shares}
+val to_object(const Explanation& explanation, std::span<const std::uint32_t> items) {
   std::vector<std::uint32_t> columns;
   std::vector<float> shares;
   for (const ColumnShare& column : explanation.columns) {
@@ -87,11 +78,35 @@ val explained(ServedModel& model, const Start& start, const GivenRatings& given,
   val result = val::object();
   set(result, "score", double{explanation.score});
   set(result, "base", double{explanation.base});
-  set(result, "items", to_js(given.items));
+  set(result, "items", to_js(items));
   set(result, "contributions", to_js(explanation.contributions));
   set(result, "columns", to_js(columns));
   set(result, "shares", to_js(shares));
   return result;
+}
+
+// `score`: the one to be explained; that of the folded-in user when left out.
+val explained(ServedModel& model, const Start& start, const GivenRatings& given,
+              std::uint32_t item, std::optional<float> regularization,
+              std::optional<float> score) {
+  const ScoreParts folded =
+      model.posterior()
+          ? SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), start.sampled)
+                .explain(given, item, regularization)
+          : model.fold_in().explain(given, item, start.user, regularization);
+  const float told = score.value_or(folded.score);
+  return to_object(model.file.is_fm()
+                       ? featherfm::explain(folded, told, model.file.fm(), start.row.row(0), item,
+                                            given.items)
+                       : featherfm::explain(folded, told),
+                   given.items);
+}
+
+val explained_by_neighbours(const ServedModel& model, std::span<const std::uint32_t> met,
+                            std::span<const float> worth, std::uint32_t item) {
+  require_row(item, model.towers.items, "item");
+  const ScoreParts parts = explain_by_neighbours(*model.file.neighbours(), met, worth, item);
+  return to_object(featherfm::explain(parts, parts.score), met);
 }
 
 }  // namespace
@@ -115,6 +130,10 @@ val fold_in(ServedModel& model, const val& ratings) {
 
 val explain(ServedModel& model, const val& ratings, std::uint32_t item) {
   return guarded([&] {
+    if (model.file.neighbours()) {
+      const Neighbourhood::GivenWorth given(Options(ratings), model);
+      return explained_by_neighbours(model, given.items, given.worth, item);
+    }
     const Given given(model, Options(ratings));
     return explained(model, given.start, given.ratings(), item, given.regularization, std::nullopt);
   });
@@ -125,6 +144,9 @@ val explain_user(ServedModel& model, std::uint32_t user, std::uint32_t item) {
     require_row(user, model.towers.users, "user");
     require_row(item, model.towers.items, "item");
     const OwnRatings own = own_ratings(model.file.seen, user, model.towers);
+    if (model.file.neighbours()) {
+      return explained_by_neighbours(model, own.items, own.values, item);
+    }
     const Start start =
         model.file.is_fm() ? Start(model, without_identity(model.file.fm(), user)) : Start(model);
     return explained(model, start, own.given(), item, std::nullopt, model.towers.score(user, item));

@@ -10,8 +10,12 @@
 #include "explain.h"
 #include "features.h"
 #include "guard.h"
+#include "model/compressed.h"
+#include "neighbourhood.h"
 #include "rank/optimistic.h"
+#include "rank/ranks.h"
 #include "rank/rerank.h"
+#include "rank/scorer.h"
 #include "served_model.h"
 
 namespace featherfm::bindings {
@@ -57,7 +61,7 @@ class Predictions {
 
   Predicted predict(const SampleUser& user, std::uint32_t item) {
     towers_.scores(user, item, scores_);
-    return average_.predict(scores_);
+    return average_.predict(scores_, towers_.variance(user, item));
   }
   void add(const SampleUser& user, std::uint32_t item) {
     const Predicted predicted = predict(user, item);
@@ -85,7 +89,7 @@ class Predictions {
 void require_posterior(const ServedModel& model) {
   if (model.posterior()) return;
   fail(ErrorCode::invalid_argument, "model",
-       {"only a model trained with the solver \"mcmc\" knows how sure it is"});
+       {"only a model trained with the solver \"mcmc\" or \"vb\" knows how sure it is"});
 }
 
 Predictions predicted_pairs(const ServedModel& model, const Indices& users, const Indices& items,
@@ -112,6 +116,12 @@ val predict_distribution(const ServedModel& model, const val& users, const val& 
   });
 }
 
+void require_vectors(const ServedModel& model) {
+  if (!model.file.neighbours()) return;
+  fail(ErrorCode::invalid_argument, "model",
+       {"a model of the family \"item-knn\" has no vectors of users and items"});
+}
+
 val predict(const ServedModel& model, const val& users, const val& items, bool clip,
             const val& context) {
   return guarded([&] {
@@ -121,6 +131,15 @@ val predict(const ServedModel& model, const val& users, const val& items, bool c
     if (contexts.count() > 1) require_same_size(contexts.count(), user_list.size(), "context");
     if (model.posterior()) return predicted_pairs(model, user_list, item_list, contexts).means();
     std::vector<float> values(user_list.size());
+    if (model.file.neighbours()) {
+      Neighbourhood neighbourhood(model);
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        require_row(user_list[k], model.towers.users, "users");
+        require_row(item_list[k], model.towers.items, "items");
+        values[k] = neighbourhood.of(user_list[k])[item_list[k]];
+      }
+      return to_js(values);
+    }
     for (std::size_t k = 0; k < values.size(); ++k) {
       float score;
       if (contexts.any()) {
@@ -188,21 +207,27 @@ struct Request {
 std::vector<Scored> ordered(const ServedModel& model, const Request& request,
                             std::vector<Scored> pool) {
   if (!request.order.any()) return pool;
-  return rerank(
-      pool, request.n, request.order, model.towers.items, model.towers.factors,
-      request.order.novelty > 0 ? model.information("novelty") : std::span<const float>{});
+  return rerank(pool, request.n, request.order, model.towers.items, model.towers.factors,
+                request.order.novelty > 0 ? model.information("novelty")
+                                          : std::span<const float>{});
+}
+
+// The list from `best`, which come in order of their scores; `towers` as in scored_to_js().
+val shown(const ServedModel& model, const Request& request, std::vector<Scored> best,
+          const Towers* towers) {
+  if (request.min_score) {
+    std::erase_if(best, [&](const Scored& scored) {
+      return (towers ? towers->value_of(scored.score, true) : scored.score) < *request.min_score;
+    });
+  }
+  return scored_to_js(ordered(model, request, std::move(best)), towers);
 }
 
 val shown(ServedModel& model, UserView user, const Request& request,
           std::span<const std::uint32_t> seen) {
-  auto best = model.ranker.top(user, request.pool(), request.filter(seen), request.scan);
-  if (request.min_score) {
-    // They come in order of their scores.
-    std::erase_if(best, [&](const Scored& scored) {
-      return model.towers.value_of(scored.score, true) < *request.min_score;
-    });
-  }
-  return scored_to_js(ordered(model, request, std::move(best)), &model.towers);
+  return shown(model, request,
+               model.ranker.top(user, request.pool(), request.filter(seen), request.scan),
+               &model.towers);
 }
 
 // {indices, scores} of a sampled machine: the items with the best means of the samples' scores, or
@@ -216,8 +241,9 @@ val sampled_top(const ServedModel& model, const SampleUser& user, const Request&
   // all the way down.
   const std::size_t ranked = request.min_score ? items : request.pool();
   std::vector<Scored> best;
-  for (const Scored& scored : optimistic_top(model.sample_towers(), user, items, ranked,
-                                             request.optimism, request.filter(seen))) {
+  for (const Scored& scored :
+       optimistic_top(model.sample_towers(), user, items, ranked, request.optimism,
+                      request.filter(seen))) {
     if (best.size() == request.pool()) break;
     const float mean = predictions.predict(user, scored.index).mean;
     if (request.min_score && mean < *request.min_score) continue;
@@ -239,6 +265,16 @@ val sampled_top(const ServedModel& model, const SampleUser& user, const Request&
   return result;
 }
 
+// Of a model of neighbours, which has no vectors to round to bytes.
+val shown_by_neighbours(const ServedModel& model, std::span<const float> scores,
+                        const Request& request, std::span<const std::uint32_t> seen) {
+  if (request.scan != Scan::exact) {
+    fail(ErrorCode::invalid_argument, "scan",
+         {"a model of the family \"item-knn\" has no vectors to scan"});
+  }
+  return shown(model, request, top_of(scores, request.pool(), request.filter(seen)), nullptr);
+}
+
 // One {indices, scores} for each of `users`.
 val recommend(ServedModel& model, const val& users, bool filter_seen, const val& options) {
   return guarded([&] {
@@ -252,6 +288,11 @@ val recommend(ServedModel& model, const val& users, bool filter_seen, const val&
         SampleUser sampled = model.sample_towers().user(user);
         contexts.add_to(sampled, model.sample_towers(), 0);
         result.call<void>("push", sampled_top(model, sampled, request, seen));
+        continue;
+      }
+      if (model.file.neighbours()) {
+        result.call<void>(
+            "push", shown_by_neighbours(model, Neighbourhood(model).of(user), request, seen));
         continue;
       }
       UserRow row = user_row(model.towers, user);
@@ -273,6 +314,18 @@ val similar(const ServedModel& model, const std::string& side, std::uint32_t row
     const Matrix& tower = *choice<const Matrix*>(
         side, "side", {{"users", &model.towers.users}, {"items", &model.towers.items}});
     require_row(row, tower, side.c_str());
+    if (const ItemNeighbours* const neighbours = model.file.neighbours()) {
+      if (side == "users") require_vectors(model);
+      if (similarity(measure) != Similarity::cosine) {
+        fail(ErrorCode::invalid_argument, "measure",
+             {"a model of the family \"item-knn\" has one measure, which it was trained with"});
+      }
+      std::vector<Scored> list;
+      for (std::size_t k = 0; k < std::min<std::size_t>(n, neighbours->of(row).size()); ++k) {
+        list.push_back({neighbours->of(row)[k], neighbours->similarities_of(row)[k]});
+      }
+      return scored_to_js(list, nullptr);
+    }
     return scored_to_js(similar_rows(tower, model.towers.factors, row, n, similarity(measure)),
                         nullptr);
   });
@@ -304,6 +357,10 @@ val recommend_guest(ServedModel& model, const val& user, const val& seen, const 
       SampleUser sampled = sampled_guest(model, user);
       contexts.add_to(sampled, model.sample_towers(), 0);
       return sampled_top(model, sampled, request, seen_items);
+    }
+    if (model.file.neighbours()) {
+      return shown_by_neighbours(model, Neighbourhood(model).of(Options(user).part("ratings")),
+                                 request, seen_items);
     }
     UserRow guest = guest_row(model, user);
     contexts.add_to(guest, 0);
@@ -342,8 +399,17 @@ val predict_guest(const ServedModel& model, const val& user, const val& items, b
     const Contexts contexts(model, context);
     if (contexts.count() > 1) require_same_size(contexts.count(), item_list.size(), "context");
     if (model.posterior()) return predicted_guest(model, user, item_list, contexts).means();
-    const UserRow guest = guest_row(model, user);
     std::vector<float> values;
+    if (model.file.neighbours()) {
+      Neighbourhood somebody(model);
+      const auto scores = somebody.of(Options(user).part("ratings"));
+      for (const std::uint32_t item : item_list) {
+        require_row(item, model.towers.items, "items");
+        values.push_back(scores[item]);
+      }
+      return to_js(values);
+    }
+    const UserRow guest = guest_row(model, user);
     for (std::size_t k = 0; k < item_list.size(); ++k) {
       require_row(item_list[k], model.towers.items, "items");
       UserRow row = guest;
@@ -368,7 +434,7 @@ val describe_item(const ServedModel& model, const val& features) {
     set(result, "vector", to_js(std::span<const float>(item.row).first(model.towers.factors)));
     set(result, "bias", double{item.offset});
     if (model.posterior()) {
-      set(result, "parts", to_js(sample_sums(machine, row).constants.columns_of(0)));
+      set(result, "parts", to_js(sample_sums(machine, row).parts.columns_of(0)));
     }
     return result;
   });
@@ -384,9 +450,9 @@ class SampleItem {
     const auto vector = from_js<float>(given.raw("vector")),
                parts = from_js<float>(given.raw("parts"));
     require_same_size(vector.size(), model.towers.factors, "vector");
-    require_same_size(parts.size(), model.sample_towers().samples(), "parts");
+    require_same_size(parts.size(), model.sample_towers().parts(), "parts");
     std::ranges::copy(vector, sums_.vectors.row(0));
-    std::ranges::copy(parts, sums_.constants.row(0));
+    std::ranges::copy(parts, sums_.parts.row(0));
   }
 
   void add(std::uint32_t user) {
@@ -458,6 +524,34 @@ val predict_for_item(const ServedModel& model, const val& item, const val& users
   });
 }
 
+// The ranks of the pairs (users[k], items[k]), from 0; `filterSeen`: among what the user has not
+// met.
+val ranks(const ServedModel& model, const val& users, const val& items, bool filter_seen) {
+  return guarded([&] {
+    const auto user_list = from_js<std::uint32_t>(users), item_list = from_js<std::uint32_t>(items);
+    require_same_size(item_list.size(), user_list.size(), "items");
+    const std::size_t count = model.towers.items.rows();
+    std::vector<float> scores(count);
+    std::vector<char> marks(count);
+    Indices result;
+    for (std::size_t k = 0; k < user_list.size(); ++k) {
+      require_row(user_list[k], model.towers.users, "users");
+      require_row(item_list[k], model.towers.items, "items");
+      if (k == 0 || user_list[k] != user_list[k - 1]) {
+        if (const ItemNeighbours* const neighbours = model.file.neighbours()) {
+          NeighbourScorer(*neighbours, model.file.seen).score_items(user_list[k], scores);
+        } else {
+          TowersScorer(model.towers).score_items(user_list[k], scores);
+        }
+      }
+      const auto seen =
+          filter_seen ? model.file.seen.of(user_list[k]) : std::span<const std::uint32_t>{};
+      result.push_back(rank_of(scores, item_list[k], seen, marks));
+    }
+    return to_js(result);
+  });
+}
+
 // {constant, linear, factors}: factors row-major, columns x k.
 val parameters(const ServedModel& model) {
   return guarded([&] {
@@ -507,6 +601,7 @@ val fields(const ServedModel& model) {
 // padding; the offsets are those of the users.
 val vectors(const ServedModel& model, const std::string& side) {
   return guarded([&] {
+    require_vectors(model);
     const Matrix& tower = *choice<const Matrix*>(
         side, "side", {{"users", &model.towers.users}, {"items", &model.towers.items}});
     val result = val::object();
@@ -519,8 +614,18 @@ val vectors(const ServedModel& model, const std::string& side) {
 
 val singular_values(const ServedModel& model) {
   return guarded([&] {
-    return model.file.is_fm() ? to_js(std::span<const float>{})
-                              : to_js(model.file.mf().singular_values);
+    const auto* const mf = std::get_if<MatrixFactorization>(&model.file.model);
+    return to_js(mf ? std::span<const float>(mf->singular_values) : std::span<const float>{});
+  });
+}
+
+// The model with fewer factors; users, items and who has seen what stay.
+ModelHandle compress(const ServedModel& model, std::uint32_t factors) {
+  return guarded([&] {
+    require_vectors(model);
+    return std::make_shared<ServedModel>(
+        ModelFile{"mf", "{}", compressed(model.towers, model.posterior(), factors), model.file.seen,
+                  model.file.user_ids, model.file.item_ids});
   });
 }
 
@@ -529,6 +634,18 @@ val save(const ServedModel& model, bool seen, const std::string& user_ids,
   return guarded([&] {
     const auto bytes = write_model(model.file, {user_ids, item_ids, seen});
     return to_js(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
+  });
+}
+
+// What is known of one row, as {items, values, weights | null}; for an item, `items` are users.
+template <void (ServedModel::*update)(std::uint32_t, const GivenRatings&)>
+void update_row(ServedModel& model, std::uint32_t row, const val& ratings) {
+  guarded([&] {
+    const Options given(ratings);
+    const auto others = from_js<std::uint32_t>(given.raw("items"));
+    const auto values = from_js<float>(given.raw("values"));
+    const auto weights = from_js<float>(given.raw("weights"));
+    (model.*update)(row, {others, values, weights});
   });
 }
 
@@ -584,6 +701,8 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("foldIn(ratings)", &fold_in)
       .function("explain(ratings, item)", &explain)
       .function("explainUser(user, item)", &explain_user)
+      .function("updateUser(user, ratings)", &update_row<&ServedModel::update_user>)
+      .function("updateItem(item, ratings)", &update_row<&ServedModel::update_item>)
       .function("recommendGuest(user, seen, options)", &recommend_guest)
       .function("predictGuest(user, items, clip, context)", &predict_guest)
       .function("describeItem(features)", &describe_item)
@@ -592,12 +711,14 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("predictForItem(item, users, clip)", &predict_for_item)
       .function("predictRows(rows, clip)", &predict_rows)
       .function("evaluateRows(rows)", &evaluate_rows)
+      .function("ranks(users, items, filterSeen)", &ranks)
       .function("parameters()", &parameters)
       .function("fields()", &fields)
       .function("evaluateRatings(test, features, unitsPerDay)", &evaluate_ratings)
       .function("evaluateRanking(test, train, protocol)", &evaluate_ranking)
       .function("vectors(side)", &vectors)
       .function("singularValues()", &singular_values)
+      .function("compress(factors)", &compress)
       .function("save(seen, userIds, itemIds)", &save);
   function("loadModel(bytes)", &load_model);
   function("memoryBytes()", +[] { return static_cast<double>(emscripten_get_heap_size()); });

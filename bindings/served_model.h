@@ -8,12 +8,13 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.h"
 #include "data/seen_items.h"
 #include "io/model_file.h"
 #include "model/posterior_prediction.h"
 #include "model/towers.h"
 #include "rank/fold_in.h"
-#include "rank/rerank.h"
+#include "rank/implicit_update.h"
 #include "rank/top_k.h"
 
 namespace featherfm::bindings {
@@ -21,9 +22,7 @@ namespace featherfm::bindings {
 class ServedModel {
  public:
   explicit ServedModel(ModelFile content)
-      : file(std::move(content)),
-        towers(std::visit([](const auto& model) { return model.towers(); }, file.model)),
-        ranker(towers) {}
+      : file(std::move(content)), towers(file.towers()), ranker(towers) {}
   ServedModel(const ServedModel&) = delete;
   ServedModel& operator=(const ServedModel&) = delete;
 
@@ -32,6 +31,12 @@ class ServedModel {
     if (!fold_in_) fold_in_.emplace(towers);
     return *fold_in_;
   }
+
+  // One row of a model of implicit feedback, in place: its users and items so far, or the next one.
+  // `given.items` are what the user met, or the users who met the item: all there is of the row,
+  // also in `file.seen`. When it fails, everything is as it was.
+  void update_user(std::uint32_t user, const GivenRatings& given);
+  void update_item(std::uint32_t item, const GivenRatings& given);
 
   // The posterior of a sampled factorization machine, or null.
   const Posterior* posterior() const { return file.is_fm() ? file.fm().posterior.get() : nullptr; }
@@ -42,20 +47,9 @@ class ServedModel {
     return *sample_towers_;
   }
 
-  // -log2 of each item's popularity in training (rank/rerank.h), made at first use. `argument`:
-  // what asks for it, where the model does not know how popular its items are.
-  std::span<const float> information(const char* argument) const {
-    if (information_.empty()) {
-      if (file.seen.users() != towers.users.rows()) {
-        fail(ErrorCode::invalid_argument, argument,
-             {"the model does not know how popular its items are: it was saved without what its "
-              "users have seen, or comes from elsewhere"});
-      }
-      information_ =
-          self_information(file.seen.item_counts(towers.items.rows()), file.seen.users());
-    }
-    return information_;
-  }
+  // -log2 of each item's popularity in training (rank/rerank.h), made at first use. `argument`: what
+  // asks for it, where the model does not know how popular its items are.
+  std::span<const float> information(const char* argument) const;
 
   ModelFile file;
   Towers towers;
@@ -63,15 +57,16 @@ class ServedModel {
 
  private:
   std::optional<FoldIn> fold_in_;
+  std::optional<ItemFoldIn> item_fold_in_;
   mutable std::optional<SampleTowers> sample_towers_;
   mutable std::vector<float> information_;
 };
+
+using ModelHandle = std::shared_ptr<ServedModel>;
 
 inline void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) {
   if (row < matrix.rows()) return;
   fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
 }
-
-using ModelHandle = std::shared_ptr<ServedModel>;
 
 }  // namespace featherfm::bindings

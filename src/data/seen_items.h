@@ -61,6 +61,13 @@ struct SeenItems {
     }
     return result;
   }
+
+  // The same with this list in the place of a user's own. `count`: how many users there are then.
+  SeenItems with_user(std::uint32_t user, std::span<const std::uint32_t> own,
+                      std::span<const float> own_values, std::uint32_t count) const;
+  // The same with these users, and no others, having met the item; each below `count`.
+  SeenItems with_item(std::uint32_t item, std::span<const std::uint32_t> users,
+                      std::span<const float> item_values, std::uint32_t count) const;
 };
 
 }  // namespace featherfm

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <span>
 
 #include "base/error.h"
 #include "base/portable_math.h"
@@ -14,14 +15,6 @@ namespace featherfm {
 namespace {
 
 constexpr float out = -std::numeric_limits<float>::infinity();  // score of what is not ranked
-
-// Scores of all items for a user of the model, up to what depends on the user alone.
-void score_items(const Towers& towers, std::uint32_t user, AlignedFloats& scores) {
-  const float* const row = towers.users.row(user);
-  for (std::uint32_t item = 0; item < towers.items.rows(); ++item) {
-    scores[item] = simd::dot(row, towers.items.row(item), towers.items.stride());
-  }
-}
 
 double discount(double rank) {
   return 0.6931471805599453 / portable_log(rank + 1);
@@ -202,13 +195,13 @@ class ListSums {
 // One pass over a user's items: scores once, everything else from them.
 class UserRanking {
  public:
-  UserRanking(const Towers& towers, const Interactions& test, const Interactions* train,
+  UserRanking(const Scorer& scorer, const Interactions& test, const Interactions* train,
               float relevant_from)
-      : towers_(towers),
+      : scorer_(scorer),
         test_(test),
         train_(train),
         relevant_from_(relevant_from),
-        scores_(padded(towers.items.rows()), out) {}
+        scores_(padded(scorer.items()), out) {}
 
   // Number of the user's relevant test items, with those the model does not know.
   std::uint32_t score(std::uint32_t user) {
@@ -220,7 +213,7 @@ class UserRanking {
       if (test_.item_at(p) < items()) relevant_.push_back({test_.item_at(p), 0});
     }
     if (count == 0) return 0;
-    score_items(towers_, user, scores_);
+    scorer_.score_items(user, std::span(scores_).first(items()));
     for (Scored& item : relevant_) item.score = scores_[item.index];
     others_ = items();
     if (train_ != nullptr && user < train_->users()) take_out(train_->items_of(user));
@@ -275,7 +268,7 @@ class UserRanking {
   std::uint32_t known() const { return static_cast<std::uint32_t>(relevant_.size()); }
 
  private:
-  std::uint32_t items() const { return static_cast<std::uint32_t>(towers_.items.rows()); }
+  std::uint32_t items() const { return static_cast<std::uint32_t>(scorer_.items()); }
 
   void take_out(std::span<const std::uint32_t> list) {
     for (const std::uint32_t item : list) {
@@ -285,7 +278,7 @@ class UserRanking {
     }
   }
 
-  const Towers& towers_;
+  const Scorer& scorer_;
   const Interactions& test_;
   const Interactions* train_;
   float relevant_from_;
@@ -297,8 +290,9 @@ class UserRanking {
 
 }  // namespace
 
-RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
-                               const Interactions* train, const RankingProtocol& protocol) {
+RankingMetrics ranking_metrics(const Scorer& scorer, const Towers& vectors,
+                               const Interactions& test, const Interactions* train,
+                               const RankingProtocol& protocol) {
   constexpr std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
   for (const std::uint32_t k : protocol.ks) require_range<std::uint32_t>(k, 1, most, "k");
   if (protocol.negatives) {
@@ -309,10 +303,10 @@ RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
 
   RankSums sums(protocol.ks);
   std::optional<ListSums> shown;
-  if (lists) shown.emplace(towers, protocol);
+  if (lists) shown.emplace(vectors, protocol);
   Random random(protocol.negatives ? protocol.negatives->seed : 0);
-  UserRanking ranking(towers, test, train, protocol.relevant_from);
-  const auto users = std::min<std::size_t>(test.users(), towers.users.rows());
+  UserRanking ranking(scorer, test, train, protocol.relevant_from);
+  const auto users = std::min<std::size_t>(test.users(), scorer.users());
   for (std::uint32_t user = 0; user < users; ++user) {
     const std::uint32_t relevant = ranking.score(user);
     if (relevant == 0) continue;

@@ -64,7 +64,7 @@ describe("in a worker", () => {
       expect(await thrown(() => work)).toBe(mine);
       expect(await remote.userIds()).toHaveLength(40);
       // The worker has heard of it, and does not search for nobody.
-      await expect.poll(() => received.filter(({ type }) => type === "error").length).toBe(1);
+      await expect.poll(() => received.filter(({ type }) => type === "aborted").length).toBe(1);
       expect(await thrown(() => watched.search(remote, space, { signal: controller.signal }))).toBe(
         mine,
       );

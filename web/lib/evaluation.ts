@@ -2,7 +2,7 @@
 import type { CoreProtocol } from "./core.js";
 import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
-import type { TrainedModel } from "./model.js";
+import { takesFeatures, type TrainedModel } from "./model.js";
 import {
   checkFinite,
   checkGiven,
@@ -83,6 +83,11 @@ export function checkProtocol(
   };
 }
 
+/** Scores of popularity and of losses that compare items only order them. */
+const predictsRatings = (model: TrainedModel): boolean =>
+  !["popularity", "implicit-als", "item-knn"].includes(model.family) &&
+  (model.family !== "hybrid" || model.logistic);
+
 export function evaluate<M extends Metric>(
   model: TrainedModel,
   test: CoreDataset | CoreRowSet,
@@ -108,10 +113,19 @@ export function evaluate<M extends Metric>(
     given["train"] === undefined ? undefined : checkDataset(given["train"], "train", core);
   const protocol = checkProtocol(given, metrics);
   const needsRatings = names.some((name) => ratingMetrics.includes(name));
-  if (needsRatings && model.family === "popularity") {
+  if (needsRatings && !predictsRatings(model)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      'a "popularity" model predicts no ratings; ask for ranking metrics',
+      `this "${model.family}" model predicts no ratings; ask for ranking metrics`,
+      "metrics",
+    );
+  }
+
+  const ofVectors = names.find((name) => name.startsWith("diversity@"));
+  if (ofVectors !== undefined && model.factors === 0) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `"${ofVectors}" compares the vectors of items, and this "${model.family}" model has none`,
       "metrics",
     );
   }
@@ -130,7 +144,7 @@ export function evaluate<M extends Metric>(
         model.owned.run((core) =>
           core.evaluateRatings(
             counted.handle,
-            model.family === "fm"
+            takesFeatures(model.family)
               ? test.featuresFor(model.encoders, ...maps, "test", model.reporter())
               : null,
             test.unitsPerDay(model.options["timestampUnit"]),

@@ -20,6 +20,7 @@ import type {
 } from "../tuning/types.js";
 import type {
   ClipOptions,
+  CompressOptions,
   Dataset,
   DatasetInput,
   EvaluateOptions,
@@ -58,6 +59,7 @@ import {
   guestVerbs,
   modelVerbs,
   rowsVerbs,
+  updateVerbs,
 } from "./verbs.js";
 
 /** The same properties; every method but `close` returns a promise. */
@@ -82,13 +84,18 @@ export type RemoteFoldedUser = Remote<FoldedUser>;
 export type RemoteFoldedItem = Remote<FoldedItem>;
 
 /** A model in the worker. */
-export type RemoteModel = Omit<Remote<Model>, "foldInUser" | "foldInItem" | "predictRows"> & {
+export type RemoteModel = Omit<
+  Remote<Model>,
+  "foldInUser" | "foldInItem" | "predictRows" | "compress"
+> & {
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): Promise<RemoteFoldedUser>;
-  /** Places a new item by its features alone, without retraining; for the family "fm". The model is not changed. */
+  /** Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not changed. */
   foldInItem(features: FeatureRecord): Promise<RemoteFoldedItem>;
   /** Predictions for plain rows, for the family "fm". */
   predictRows(rows: RemoteRows, options?: ClipOptions): Promise<Float32Array>;
+  /** A new model with fewer factors, see `Model.compress`. */
+  compress(options: CompressOptions): Promise<RemoteModel>;
 };
 
 export interface ClientOptions {
@@ -110,6 +117,7 @@ interface Pending {
   resolve: (value: never) => void;
   reject: (reason: unknown) => void;
   callbacks: Callbacks;
+  signal?: AbortSignal | undefined;
 }
 
 /** What is called while the worker works. */
@@ -323,13 +331,15 @@ export class RemoteEngine {
     try {
       const aborted = new Promise<never>((_, reject) => {
         abort = () => {
-          this.#forget(call);
           if (this.#gone === undefined) this.#post({ type: "abort", call }, []);
+          // The worker answers with what there is.
+          if (rest["onAbort"] === "keep") return;
+          this.#forget(call);
           // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own
           reject(abortReason(signal as AbortSignal));
         };
       });
-      const answer = this.#call<T>(0, verb, [...args, rest, wanted], [], callbacks);
+      const answer = this.#call<T>(0, verb, [...args, rest, wanted], [], { callbacks, signal });
       signal?.addEventListener("abort", abort, { once: true });
       return await Promise.race([answer, aborted]);
     } finally {
@@ -342,7 +352,7 @@ export class RemoteEngine {
     verb: string,
     args: unknown[],
     transfer: Transferable[] = [],
-    callbacks: Callbacks = {},
+    { callbacks = {}, signal }: Partial<Pick<Pending, "callbacks" | "signal">> = {},
   ): Promise<T> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone());
     const call = this.#nextCall++;
@@ -355,7 +365,7 @@ export class RemoteEngine {
         reject(notSent(why, argumentSent[verb] ?? "options"));
         return;
       }
-      this.#pending.set(call, { resolve, reject, callbacks });
+      this.#pending.set(call, { resolve, reject, callbacks, signal });
       this.#port.keepAlive?.(true);
     });
   }
@@ -387,6 +397,11 @@ export class RemoteEngine {
           else if (error instanceof DivergedError) error.model = this.#model(message.error.model);
         }
         pending?.reject(error);
+        return;
+      }
+      case "aborted": {
+        const pending = this.#forget(message.call);
+        if (pending?.signal !== undefined) pending.reject(abortReason(pending.signal));
         return;
       }
       case "epoch":
@@ -471,7 +486,20 @@ export class RemoteEngine {
     };
     const predictRows: RemoteModel["predictRows"] = async (rows, options) =>
       this.#objectCall(model, "predictRows", [this.#handleOf(rows, "rows", "rows"), options]);
-    for (const [name, value] of Object.entries({ foldInUser, foldInItem, predictRows })) {
+    for (const verb of updateVerbs) {
+      const value = async (...args: unknown[]) => {
+        Object.assign(model, await this.#objectCall<object>(model, verb, args));
+      };
+      Object.defineProperty(model, verb, { value });
+    }
+    const compress: RemoteModel["compress"] = async (options) =>
+      this.#model(await this.#objectCall(model, "compress", [options]));
+    for (const [name, value] of Object.entries({
+      foldInUser,
+      foldInItem,
+      predictRows,
+      compress,
+    })) {
       Object.defineProperty(model, name, { value });
     }
     return model;
@@ -524,6 +552,8 @@ export class RemoteEngine {
     }
     const known = handles.get(object);
     if (known === undefined || known.closed) throw closedObject(known?.kind ?? "model");
+    // An item may come in.
+    if (verb === "updateItem") itemIdsOf.delete(object);
     return this.#call(known.handle, verb, args);
   }
 
@@ -553,6 +583,8 @@ const argumentSent: Readonly<Record<string, string>> = {
   readLibsvm: "source",
   loadModel: "bytes",
   foldInItem: "features",
+  updateUser: "ratings",
+  updateItem: "ratings",
 };
 
 /** A source that can be sent. */
