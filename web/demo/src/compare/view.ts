@@ -147,9 +147,10 @@ function showLists(
 ): void {
   const places = lists.map((list) => new Map(list.map(({ film }, k) => [film.id, k + 1])));
   sides.forEach((side, k) => {
-    const { contender } = pair[k] as Candidate;
+    const { contender, label } = pair[k] as Candidate;
     const list = lists[k] ?? [];
     const others = places[1 - k] ?? new Map<Id, number>();
+    byId(`${side}-title`).textContent = label;
     byId(`${side}-note`).textContent = predictionName[contender.predicts];
     replace(
       byId(`${side}-films`),

@@ -39,7 +39,8 @@ export function mountFields(app: App, chosen: Signal<Choice>): void {
   let drawn: readonly unknown[] = [];
   const drawRows = (session: Session | null, ablation: Ablation | null) => {
     const trained = session?.trained;
-    const whole = trained && app.scores.value.model?.[leadingFigure(trained).metric];
+    const whole =
+      trained == null ? undefined : app.scores.value.model?.[leadingFigure(trained).metric];
     // Progress comes many times a second: a table that somebody reads is not to be rebuilt for it.
     const next = [session, ablation?.figures, whole];
     if (drawn.length > 0 && next.every((part, k) => part === drawn[k])) return;

@@ -22,7 +22,9 @@ export function mountFigures(app: App): void {
     replace(
       byId("figures-head"),
       h("th", { scope: "col" }, h("span", { class: "unseen" }, "Model")),
-      ...columns.map(({ name, metric }) => h("th", { scope: "col", "data-metric": metric }, name)),
+      ...columns.map(({ name, metric }) =>
+        h("th", { scope: "col", "data-metric": metric }, ...breakable(name)),
+      ),
     );
     replace(byId("figures-rows"), ...figureRows(columns, app.scores.value));
   };
@@ -42,4 +44,10 @@ function figureRows(columns: readonly Figure[], scores: Scores): HTMLTableRowEle
       }),
     ),
   );
+}
+
+/** "NDCG@10" takes two lines where the window is narrow. */
+function breakable(name: string): (Node | string)[] {
+  const [metric = "", cutOff] = name.split("@");
+  return cutOff === undefined ? [metric] : [metric, h("wbr"), `@${cutOff}`];
 }
