@@ -4,176 +4,20 @@
 
 #include <memory>
 #include <string>
+#include <variant>
 
 #include "arrays.h"
 #include "features.h"
 #include "guard.h"
 #include "served_model.h"
 #include "train/fm_als.h"
-#include "train/fm_gibbs.h"
-#include "train/fm_sgd.h"
 #include "train/mf_als.h"
-#include "train/mf_sgd.h"
-#include "train/svd.h"
+#include "train_options.h"
 
 namespace featherfm::bindings {
 namespace {
 
 using DataHandle = std::shared_ptr<Interactions>;
-
-std::optional<ValueRange> value_range(const Options& given) {
-  const val range = given.raw("valueRange");
-  if (range.isString() && range.as<std::string>() == "observed") return std::nullopt;
-  if (!range.isArray() || !range[0].isNumber() || !range[1].isNumber()) {
-    fail(ErrorCode::invalid_argument, "valueRange",
-         {"valueRange must be \"observed\" or [lowest, highest]"});
-  }
-  return ValueRange{range[0].as<float>(), range[1].as<float>()};
-}
-
-// What every iterative trainer of points is told, whatever its model.
-template <class IterativeOptions>
-void read_course(const Options& given, IterativeOptions& options) {
-  options.frequency_scaling = given.real("frequencyScaling");
-  options.initial_scale = given.real("initialScale");
-  options.value_range = value_range(given);
-  options.epochs = given.index("epochs");
-  options.patience = given.index("patience");
-  options.seed = given.seed();
-}
-
-void read_common(const Options& given, MfOptions& options) {
-  const Options biases = given.part("biases"), regularization = given.part("regularization");
-  options.factors = given.index("factors");
-  options.global_bias = biases.flag("global");
-  options.user_bias = biases.flag("user");
-  options.item_bias = biases.flag("item");
-  options.user_regularization = regularization.real("user");
-  options.item_regularization = regularization.real("item");
-  options.bias_regularization = regularization.real("bias");
-  read_course(given, options);
-}
-
-MfSgdOptions read_sgd(const Options& given) {
-  MfSgdOptions options;
-  read_common(given, options);
-  options.loss = choice<Loss>(given.text("loss"), "loss",
-                              {{"squared", Loss::squared}, {"logistic", Loss::logistic}});
-  options.optimizer = choice<Optimizer>(
-      given.text("optimizer"), "optimizer",
-      {{"sgd", Optimizer::sgd}, {"adagrad", Optimizer::adagrad}, {"adam", Optimizer::adam}});
-  options.learning_rate = given.real("learningRate");
-  options.learning_rate_decay = given.real("learningRateDecay");
-  if (options.optimizer == Optimizer::adam) {
-    options.beta1 = given.real("beta1");
-    options.beta2 = given.real("beta2");
-  }
-  return options;
-}
-
-SvdOptions read_svd(const Options& given) {
-  SvdOptions options;
-  options.factors = given.index("factors");
-  options.oversampling = given.index("oversampling");
-  options.power_iterations = given.index("powerIterations");
-  options.value_range = value_range(given);
-  options.seed = given.seed();
-  if (given.raw("fill").isNumber()) {
-    options.fill = Fill::constant;
-    options.fill_value = given.real("fill");
-  } else {
-    options.fill = choice<Fill>(given.text("fill"), "fill",
-                                {{"global-mean", Fill::global_mean},
-                                 {"user-mean", Fill::user_mean},
-                                 {"item-mean", Fill::item_mean}});
-  }
-  return options;
-}
-
-FmSolver fm_solver(const std::string& name) {
-  return choice<FmSolver>(name, "solver",
-                          {{"sgd", FmSolver::sgd},
-                           {"adagrad", FmSolver::adagrad},
-                           {"adam", FmSolver::adam},
-                           {"ftrl", FmSolver::ftrl},
-                           {"sgda", FmSolver::sgda}});
-}
-
-Task task(const Options& given) {
-  return choice<Task>(given.text("task"), "task",
-                      {{"regression", Task::regression},
-                       {"classification", Task::classification},
-                       {"ordinal", Task::ordinal}});
-}
-
-void read_fm_common(const Options& given, FmOptions& options) {
-  const Options terms = given.part("terms"), regularization = given.part("regularization");
-  options.task = task(given);
-  options.factors = given.index("factors");
-  options.constant = terms.flag("constant");
-  options.linear = terms.flag("linear");
-  options.constant_regularization = regularization.real("constant");
-  options.linear_regularization = regularization.real("linear");
-  options.factor_regularization = regularization.real("factors");
-  options.feature_regularization = regularization.real("features");
-  // [{field, linear, factors}]
-  const val fields = regularization.raw("fields");
-  const auto count = fields["length"].as<std::uint32_t>();
-  for (std::uint32_t g = 0; g < count; ++g) {
-    const Options field(fields[g]);
-    options.field_penalties.push_back(
-        {field.text("field"), field.real("linear"), field.real("factors")});
-  }
-  read_course(given, options);
-}
-
-FmSgdOptions read_fm_sgd(const Options& given) {
-  FmSgdOptions options;
-  read_fm_common(given, options);
-  options.solver = fm_solver(given.text("solver"));
-  options.learning_rate = given.real("learningRate");
-  options.learning_rate_decay = given.real("learningRateDecay");
-  if (options.solver == FmSolver::adam) {
-    options.batch_size = given.index("batchSize");
-    options.beta1 = given.real("beta1");
-    options.beta2 = given.real("beta2");
-  }
-  if (options.solver == FmSolver::ftrl) {
-    options.l1 = given.real("l1");
-    options.ftrl_beta = given.real("ftrlBeta");
-  }
-  return options;
-}
-
-FmGibbsOptions read_fm_gibbs(const Options& given) {
-  const Options terms = given.part("terms");
-  FmGibbsOptions options;
-  options.task = task(given);
-  options.factors = given.index("factors");
-  options.constant = terms.flag("constant");
-  options.linear = terms.flag("linear");
-  options.burn_in = given.index("burnIn");
-  options.samples = given.index("samples");
-  options.keep = given.index("keep");
-  options.initial_scale = given.real("initialScale");
-  options.value_range = value_range(given);
-  options.seed = given.seed();
-  return options;
-}
-
-DerivedColumns read_derived(const Options& given) {
-  const Options identity = given.part("identity"), derived = given.part("derived");
-  DerivedColumns columns;
-  columns.user = identity.flag("user");
-  columns.item = identity.flag("item");
-  columns.user_items = derived.flag("userItems");
-  columns.item_users = derived.flag("itemUsers");
-  columns.day = derived.flag("day");
-  columns.set_scale = choice<SetScale>(derived.text("setScale"), "setScale",
-                                       {{"sqrt", SetScale::root}, {"mean", SetScale::mean}});
-  columns.units_per_day = derived.number("unitsPerDay");
-  return columns;
-}
 
 std::unique_ptr<FmTrainer> make_fm_trainer(const Options& given, FmData data,
                                            const ModelHandle& start) {
@@ -181,11 +25,7 @@ std::unique_ptr<FmTrainer> make_fm_trainer(const Options& given, FmData data,
   if (given.text("solver") == "mcmc") {
     return make_fm_gibbs(read_fm_gibbs(given), std::move(data), from);
   }
-  if (given.text("solver") == "als") {
-    FmOptions options;
-    read_fm_common(given, options);
-    return make_fm_als(options, std::move(data), from);
-  }
+  if (given.text("solver") == "als") return make_fm_als(read_fm(given), std::move(data), from);
   return make_fm_sgd(read_fm_sgd(given), std::move(data), from);
 }
 
@@ -201,13 +41,11 @@ class TrainerHandle {
     std::optional<MatrixFactorization> from;
     if (start) from = start->file.mf();
     if (family_ == "svd") {
-      mf_ = make_svd(read_svd(given), data);
+      trainer_ = make_svd(read_svd(given), data);
     } else if (given.text("optimizer") == "als") {
-      MfOptions als;
-      read_common(given, als);
-      mf_ = make_mf_als(als, data, validation, std::move(from));
+      trainer_ = make_mf_als(read_mf(given), data, validation, std::move(from));
     } else {
-      mf_ = make_mf_sgd(read_sgd(given), data, validation, std::move(from));
+      trainer_ = make_mf_sgd(read_mf_sgd(given), data, validation, std::move(from));
     }
   }
 
@@ -230,7 +68,7 @@ class TrainerHandle {
           examples.space, *validation, features_from_js(description.raw("validationFeatures")),
           description.number("validationUnitsPerDay")));
     }
-    fm_ = make_fm_trainer(given, std::move(examples), start);
+    trainer_ = make_fm_trainer(given, std::move(examples), start);
   }
 
   // Of a factorization machine over plain rows.
@@ -244,7 +82,7 @@ class TrainerHandle {
     if (validation) {
       examples.validation = std::make_shared<Design>(make_design(*validation, rows.columns()));
     }
-    fm_ = make_fm_trainer(Options(options), std::move(examples), start);
+    trainer_ = make_fm_trainer(Options(options), std::move(examples), start);
   }
 
   val step(double budget_milliseconds) {
@@ -256,8 +94,8 @@ class TrainerHandle {
       set(result, "fraction", report.fraction);
       set(result, "finishedEpoch",
           report.finished_epoch ? losses_to_js(*report.finished_epoch) : val::null());
-      if (report.finished_epoch && fm_ && fm_->noise() > 0) {
-        set(result, "noise", fm_->noise());
+      if (report.finished_epoch && fm() && fm()->noise() > 0) {
+        set(result, "noise", fm()->noise());
         set(result, "penalties", learned_penalties());
       }
       return result;
@@ -267,11 +105,7 @@ class TrainerHandle {
   ModelHandle model() const {
     return guarded([&] {
       ModelFile file{family_, options_text_, {}, seen_, "", "", encoders_};
-      if (mf_) {
-        file.model = mf_->model();
-      } else {
-        file.model = fm_->model();
-      }
+      std::visit([&](const auto& one) { file.model = one->model(); }, trainer_);
       return std::make_shared<ServedModel>(std::move(file));
     });
   }
@@ -281,8 +115,8 @@ class TrainerHandle {
   val learned_penalties() const {
     return guarded([&] {
       val result = val::array();
-      if (!fm_) return result;
-      for (const FieldPenalty& penalty : fm_->learned_penalties()) {
+      if (!fm()) return result;
+      for (const FieldPenalty& penalty : fm()->learned_penalties()) {
         val entry = val::object();
         set(entry, "field", val(penalty.field));
         set(entry, "linear", double{penalty.linear});
@@ -315,12 +149,15 @@ class TrainerHandle {
   }
 
   Trainer& trainer() const {
-    if (mf_) return *mf_;
-    return *fm_;
+    return std::visit([](const auto& one) -> Trainer& { return *one; }, trainer_);
+  }
+  // Null for other families.
+  const FmTrainer* fm() const {
+    const auto* trainer = std::get_if<std::unique_ptr<FmTrainer>>(&trainer_);
+    return trainer ? trainer->get() : nullptr;
   }
 
-  std::unique_ptr<MfTrainer> mf_;  // one of the two
-  std::unique_ptr<FmTrainer> fm_;
+  std::variant<std::unique_ptr<MfTrainer>, std::unique_ptr<FmTrainer>> trainer_;
   std::string family_, options_text_, encoders_;
   SeenItems seen_;
 };

@@ -1,5 +1,5 @@
 // Options that the algorithms for factorization machines share, and what they start from. Ranges
-// are those of the package's option tables (web/lib/options.ts), which document every option; a
+// are those of the package's option tables (web/lib/options/), which document every option; a
 // test holds the two together.
 #pragma once
 

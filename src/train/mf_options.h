@@ -1,5 +1,5 @@
 // Options that the algorithms for matrix factorization share. Ranges are those of the package's
-// option tables (web/lib/options.ts), which document every option and know better defaults for each
+// option tables (web/lib/options/), which document every option and know better defaults for each
 // optimizer and loss; a test holds the ranges together. The defaults here are those of plain SGD
 // with squared loss.
 #pragma once

@@ -13,7 +13,7 @@ import {
   checkObject,
   ownValue,
   valueOf,
-} from "./options.js";
+} from "./options/checks.js";
 import type {
   Dataset,
   DatasetInput,

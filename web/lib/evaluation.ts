@@ -2,7 +2,7 @@
 import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
 import type { TrainedModel } from "./model.js";
-import { checkFinite, checkNoExtraKeys, checkObject, valueOf } from "./options.js";
+import { checkFinite, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
 import { CoreRowSet } from "./rows.js";
 import type { EvaluateOptions, Metric } from "./types.js";
 

@@ -15,6 +15,7 @@ export type {
   MfAdamOptions,
   MfAlsOptions,
   MfSgdOptions,
+  MfOptions,
   ModelOptions,
   PopularityOptions,
   ResolvedOptions,

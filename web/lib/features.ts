@@ -13,7 +13,7 @@ import {
   checkNoExtraKeys,
   ownValue,
   valueOf,
-} from "./options.js";
+} from "./options/checks.js";
 import type { FeatureRecord, FieldOptions, FieldSide, Id, UnseenCategory } from "./types.js";
 
 /** Names of the fields that a model makes itself. */

@@ -4,7 +4,13 @@
  */
 import { ArgumentError, show } from "./errors.js";
 import { isDetached } from "./bytes.js";
-import { checkGiven, checkChoice, checkInteger, checkNoExtraKeys, valueOf } from "./options.js";
+import {
+  checkGiven,
+  checkChoice,
+  checkInteger,
+  checkNoExtraKeys,
+  valueOf,
+} from "./options/checks.js";
 import type { LibsvmOptions, TextSource } from "./types.js";
 
 export interface ParsedRows {

@@ -12,6 +12,7 @@ import { checkOwned, Owned } from "./core.js";
 import { ArgumentError, FileFormatError, show } from "./errors.js";
 import { encodeContexts, encodeRecord, Encoder } from "./features.js";
 import { checkIdList, IdMap, parseJson, readIds } from "./ids.js";
+import { resolveModelOptions } from "./options.js";
 import {
   checkBoolean,
   checkChoice,
@@ -20,9 +21,8 @@ import {
   checkInteger,
   checkNoExtraKeys,
   checkObject,
-  resolveModelOptions,
   valueOf,
-} from "./options.js";
+} from "./options/checks.js";
 import { checkRowSet } from "./rows.js";
 import type {
   ClipOptions,

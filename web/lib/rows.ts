@@ -5,7 +5,13 @@ import { resolveSplit, toNumbers, toWholeNumbers } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
 import { checkFieldName } from "./features.js";
 import { parseLibsvm, writeLibsvm } from "./libsvm.js";
-import { checkGiven, checkInteger, checkNoExtraKeys, checkObject, valueOf } from "./options.js";
+import {
+  checkGiven,
+  checkInteger,
+  checkNoExtraKeys,
+  checkObject,
+  valueOf,
+} from "./options/checks.js";
 import type { NumberArray, Rows, RowsInput, Split, SplitOptions } from "./types.js";
 
 const inputNames = ["values", "columns", "indices", "offsets", "targets", "weights", "fields"];

@@ -15,15 +15,12 @@ import type { Encoder, Field } from "./features.js";
 import { IdMap } from "./ids.js";
 import { TrainedModel } from "./model.js";
 import {
-  checkInteger,
-  checkFinite,
-  checkNoExtraKeys,
-  checkObject,
   controlNames,
   type ResolvedOptions,
   resolveModelOptions,
   type TrainControls,
 } from "./options.js";
+import { checkInteger, checkFinite, checkNoExtraKeys, checkObject } from "./options/checks.js";
 import { checkRowSet, CoreRowSet } from "./rows.js";
 import type { EpochReport, TrainingSummary } from "./types.js";
 

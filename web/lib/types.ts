@@ -1,6 +1,6 @@
 /**
  * The vocabulary of the package: what goes in, what comes out, and what the objects can do.
- * Training options live in options.ts, next to the checks that enforce them.
+ * Training options live in options/, next to the checks that enforce them.
  */
 
 /** Your own name for a user or an item. Comes back exactly as given: `1` and `"1"` are two different ids. */

@@ -1,7 +1,7 @@
 /** Getting the WebAssembly module: fetched, read, handed in, or already compiled. */
 import { Core, type CoreFactory } from "./core.js";
 import { ArgumentError, LoadError, show } from "./errors.js";
-import { checkNoExtraKeys, checkObject } from "./options.js";
+import { checkNoExtraKeys, checkObject } from "./options/checks.js";
 
 /** Where the WebAssembly comes from: an address, the bytes themselves, a response, or a compiled module. */
 export type WasmSource = string | URL | ArrayBuffer | Uint8Array | Response | WebAssembly.Module;

@@ -13,7 +13,7 @@ import {
   checkNoExtraKeys,
   checkObject,
   valueOf,
-} from "../options.js";
+} from "../options/checks.js";
 import type { Id, NumberArray, Vectors } from "../types.js";
 import type { HnswHandle, HnswModule } from "./module.js";
 

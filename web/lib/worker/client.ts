@@ -2,16 +2,14 @@
 import { abortReason, throwIfAborted } from "../abort.js";
 import { ArgumentError, ClosedError, DivergedError, show, WorkerError } from "../errors.js";
 import { checkTextSource, pieces, wrongPiece } from "../libsvm.js";
+import { type FitPartialOptions, type TrainControls, type TrainOptions } from "../options.js";
 import {
   checkBoolean,
   checkGiven,
   checkNoExtraKeys,
   checkObject,
-  type FitPartialOptions,
-  type TrainControls,
-  type TrainOptions,
   valueOf,
-} from "../options.js";
+} from "../options/checks.js";
 import type {
   ClipOptions,
   Dataset,
