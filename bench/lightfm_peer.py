@@ -17,7 +17,6 @@ import scipy.sparse as sp
 from lightfm import LightFM
 from lightfm.evaluation import auc_score, precision_at_k
 
-
 users, items = 943, 1682
 
 
