@@ -9,8 +9,10 @@
 #include "base/portable_math.h"
 #include "features.h"
 #include "guard.h"
+#include "model/compressed.h"
 #include "rank/metrics.h"
 #include "rank/optimistic.h"
+#include "rank/ranks.h"
 #include "rank/sample_fold_in.h"
 #include "served_model.h"
 #include "train/fm_options.h"
@@ -58,7 +60,7 @@ class Predictions {
 
   Predicted predict(const SampleUser& user, std::uint32_t item) {
     towers_.scores(user, item, scores_);
-    return average_.predict(scores_);
+    return average_.predict(scores_, towers_.variance(user, item));
   }
   void add(const SampleUser& user, std::uint32_t item) {
     const Predicted predicted = predict(user, item);
@@ -86,7 +88,7 @@ class Predictions {
 void require_posterior(const ServedModel& model) {
   if (model.posterior()) return;
   fail(ErrorCode::invalid_argument, "model",
-       {"only a model trained with the solver \"mcmc\" knows how sure it is"});
+       {"only a model trained with the solver \"mcmc\" or \"vb\" knows how sure it is"});
 }
 
 Predictions predicted_pairs(const ServedModel& model, const Indices& users, const Indices& items,
@@ -113,6 +115,62 @@ val predict_distribution(const ServedModel& model, const val& users, const val& 
   });
 }
 
+void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) {
+  if (row < matrix.rows()) return;
+  fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
+}
+
+// Somebody of a model of neighbours: what they met, and the scores of all items.
+class Neighbourhood {
+ public:
+  explicit Neighbourhood(const ServedModel& model)
+      : model_(model), scores_(model.file.neighbours()->items()) {}
+
+  // The scores of a user of the model; computed once for pairs that come user by user.
+  std::span<const float> of(std::uint32_t user) {
+    if (user != user_) {
+      const SeenItems& seen = model_.file.seen;
+      model_.file.neighbours()->score_items(seen.of(user), seen.values_of(user), scores_);
+      user_ = user;
+    }
+    return scores_;
+  }
+  // Of somebody else, who gave this.
+  std::span<const float> of(const Options& ratings) {
+    const GivenWorth given(ratings, model_);
+    model_.file.neighbours()->score_items(given.items, given.worth, scores_);
+    user_ = std::nullopt;
+    return scores_;
+  }
+
+  // {items, values, weights | null} as items and what each counts.
+  struct GivenWorth {
+    GivenWorth(const Options& ratings, const ServedModel& model)
+        : items(from_js<std::uint32_t>(ratings.raw("items"))),
+          worth(from_js<float>(ratings.raw("values"))) {
+      const auto weights = from_js<float>(ratings.raw("weights"));
+      // The checks of everybody who is new.
+      FoldIn(model.towers).fold({items, worth, weights});
+      for (std::size_t k = 0; k < worth.size(); ++k) {
+        worth[k] = ItemNeighbours::worth(worth[k], weights.empty() ? 1 : weights[k]);
+      }
+    }
+    std::vector<std::uint32_t> items;
+    std::vector<float> worth;
+  };
+
+ private:
+  const ServedModel& model_;
+  std::vector<float> scores_;
+  std::optional<std::uint32_t> user_;
+};
+
+void require_vectors(const ServedModel& model) {
+  if (!model.file.neighbours()) return;
+  fail(ErrorCode::invalid_argument, "model",
+       {"a model of the family \"item-knn\" has no vectors of users and items"});
+}
+
 val predict(const ServedModel& model, const val& users, const val& items, bool clip,
             const val& context) {
   return guarded([&] {
@@ -122,6 +180,15 @@ val predict(const ServedModel& model, const val& users, const val& items, bool c
     if (contexts.count() > 1) require_same_size(contexts.count(), user_list.size(), "context");
     if (model.posterior()) return predicted_pairs(model, user_list, item_list, contexts).means();
     std::vector<float> values(user_list.size());
+    if (model.file.neighbours()) {
+      Neighbourhood neighbourhood(model);
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        require_row(user_list[k], model.towers.users, "users");
+        require_row(item_list[k], model.towers.items, "items");
+        values[k] = neighbourhood.of(user_list[k])[item_list[k]];
+      }
+      return to_js(values);
+    }
     for (std::size_t k = 0; k < values.size(); ++k) {
       float score;
       if (contexts.any()) {
@@ -176,11 +243,6 @@ struct Request {
   double optimism;  // of sampled machines
 };
 
-void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) {
-  if (row < matrix.rows()) return;
-  fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
-}
-
 // {indices, scores} of a sampled machine: the items with the best means of the samples' scores, or
 // with the best that they hold possible. The scores are the predictions, and order the list unless
 // it is asked for by what is possible.
@@ -208,6 +270,13 @@ val sampled_top(const ServedModel& model, const SampleUser& user, const Request&
   return result;
 }
 
+// Of a model of neighbours, which has no vectors to round to bytes.
+void require_exact(const Request& request) {
+  if (request.scan == Scan::exact) return;
+  fail(ErrorCode::invalid_argument, "scan",
+       {"a model of the family \"item-knn\" has no vectors to scan"});
+}
+
 // One {indices, scores} for each of `users`.
 val recommend(ServedModel& model, const val& users, bool filter_seen, const val& options) {
   return guarded([&] {
@@ -221,6 +290,14 @@ val recommend(ServedModel& model, const val& users, bool filter_seen, const val&
         SampleUser sampled = model.sample_towers().user(user);
         contexts.add_to(sampled, model.sample_towers(), 0);
         result.call<void>("push", sampled_top(model, sampled, request, seen));
+        continue;
+      }
+      if (model.file.neighbours()) {
+        require_exact(request);
+        Neighbourhood somebody(model);
+        result.call<void>(
+            "push",
+            scored_to_js(top_of(somebody.of(user), request.n, request.filter(seen)), nullptr));
         continue;
       }
       UserRow row = user_row(model.towers, user);
@@ -244,6 +321,18 @@ val similar(const ServedModel& model, const std::string& side, std::uint32_t row
     const Matrix& tower = *choice<const Matrix*>(
         side, "side", {{"users", &model.towers.users}, {"items", &model.towers.items}});
     require_row(row, tower, side.c_str());
+    if (const ItemNeighbours* const neighbours = model.file.neighbours()) {
+      if (side == "users") require_vectors(model);
+      if (similarity(measure) != Similarity::cosine) {
+        fail(ErrorCode::invalid_argument, "measure",
+             {"a model of the family \"item-knn\" has one measure, which it was trained with"});
+      }
+      std::vector<Scored> list;
+      for (std::size_t k = 0; k < std::min<std::size_t>(n, neighbours->of(row).size()); ++k) {
+        list.push_back({neighbours->of(row)[k], neighbours->similarities_of(row)[k]});
+      }
+      return scored_to_js(list, nullptr);
+    }
     return scored_to_js(similar_rows(tower, model.towers.factors, row, n, similarity(measure)),
                         nullptr);
   });
@@ -277,9 +366,10 @@ struct Given {
 
 // A user of a sampled machine for JavaScript: {vector, bias, parts}.
 val guest_to_js(const ServedModel& model, const SampleUser& user) {
+  const auto offsets = std::span(user.parts).first(model.sample_towers().samples());
   double offset = 0;
-  for (const float part : user.parts) offset += double{part};
-  offset /= static_cast<double>(user.parts.size());
+  for (const float part : offsets) offset += double{part};
+  offset /= static_cast<double>(offsets.size());
   val result = val::object();
   set(result, "vector", to_js(std::span<const float>(user.row).first(model.towers.factors)));
   set(result, "bias", offset - double{model.towers.base_offset});
@@ -304,14 +394,33 @@ val fold_in(ServedModel& model, const val& ratings) {
   });
 }
 
+// score = base + sum of what each rating counts times its item's similarity; the base is 0.
+ScoreParts explain_by_neighbours(const ServedModel& model, const Options& ratings,
+                                 std::uint32_t item) {
+  require_row(item, model.towers.items, "item");
+  const Neighbourhood::GivenWorth given(ratings, model);
+  ScoreParts parts;
+  for (std::size_t k = 0; k < given.items.size(); ++k) {
+    parts.contributions.push_back(given.worth[k] *
+                                  model.file.neighbours()->similarity(item, given.items[k]));
+    parts.score += parts.contributions.back();
+  }
+  return parts;
+}
+
+ScoreParts score_parts(ServedModel& model, const Options& ratings, std::uint32_t item) {
+  if (model.file.neighbours()) return explain_by_neighbours(model, ratings, item);
+  const Given given(model, ratings);
+  if (!model.posterior()) {
+    return model.fold_in().explain(given.ratings(), item, given.start, given.regularization);
+  }
+  return SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), given.sampled)
+      .explain(given.ratings(), item, given.regularization);
+}
+
 val explain(ServedModel& model, const val& ratings, std::uint32_t item) {
   return guarded([&] {
-    const Given given(model, Options(ratings));
-    const ScoreParts parts =
-        model.posterior()
-            ? SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), given.sampled)
-                  .explain(given.ratings(), item, given.regularization)
-            : model.fold_in().explain(given.ratings(), item, given.start, given.regularization);
+    const ScoreParts parts = score_parts(model, Options(ratings), item);
     val result = val::object();
     set(result, "score", double{parts.score});
     set(result, "base", double{parts.base});
@@ -346,6 +455,13 @@ val recommend_guest(ServedModel& model, const val& user, const val& seen, const 
       SampleUser sampled = sampled_guest(model, user);
       contexts.add_to(sampled, model.sample_towers(), 0);
       return sampled_top(model, sampled, request, seen_items);
+    }
+    if (model.file.neighbours()) {
+      require_exact(request);
+      Neighbourhood somebody(model);
+      return scored_to_js(
+          top_of(somebody.of(Options(user).part("ratings")), request.n, request.filter(seen_items)),
+          nullptr);
     }
     UserRow guest = guest_row(model, user);
     contexts.add_to(guest, 0);
@@ -386,8 +502,17 @@ val predict_guest(const ServedModel& model, const val& user, const val& items, b
     const Contexts contexts(model, context);
     if (contexts.count() > 1) require_same_size(contexts.count(), item_list.size(), "context");
     if (model.posterior()) return predicted_guest(model, user, item_list, contexts).means();
-    const UserRow guest = guest_row(model, user);
     std::vector<float> values;
+    if (model.file.neighbours()) {
+      Neighbourhood somebody(model);
+      const auto scores = somebody.of(Options(user).part("ratings"));
+      for (const std::uint32_t item : item_list) {
+        require_row(item, model.towers.items, "items");
+        values.push_back(scores[item]);
+      }
+      return to_js(values);
+    }
+    const UserRow guest = guest_row(model, user);
     for (std::size_t k = 0; k < item_list.size(); ++k) {
       require_row(item_list[k], model.towers.items, "items");
       UserRow row = guest;
@@ -412,7 +537,7 @@ val describe_item(const ServedModel& model, const val& features) {
     set(result, "vector", to_js(std::span<const float>(item.row).first(model.towers.factors)));
     set(result, "bias", double{item.offset});
     if (model.posterior()) {
-      set(result, "parts", to_js(sample_sums(machine, row).constants.columns_of(0)));
+      set(result, "parts", to_js(sample_sums(machine, row).parts.columns_of(0)));
     }
     return result;
   });
@@ -428,9 +553,9 @@ class SampleItem {
     const auto vector = from_js<float>(given.raw("vector")),
                parts = from_js<float>(given.raw("parts"));
     require_same_size(vector.size(), model.towers.factors, "vector");
-    require_same_size(parts.size(), model.sample_towers().samples(), "parts");
+    require_same_size(parts.size(), model.sample_towers().parts(), "parts");
     std::ranges::copy(vector, sums_.vectors.row(0));
-    std::ranges::copy(parts, sums_.constants.row(0));
+    std::ranges::copy(parts, sums_.parts.row(0));
   }
 
   void add(std::uint32_t user) {
@@ -559,6 +684,15 @@ val evaluate_ratings(const ServedModel& model, const Interactions& test, const v
 
 const FactorizationMachine& machine_of(const ServedModel& model) {
   if (!model.file.is_fm()) {
+    fail(ErrorCode::invalid_argument, "model",
+         {"only models of the families \"fm\" and \"hybrid\" have features"});
+  }
+  return model.file.fm();
+}
+
+// Rows do not say which of their columns are the user's.
+const FactorizationMachine& row_machine_of(const ServedModel& model) {
+  if (!model.file.is_fm() || model.file.fm().pairs != Pairs::all) {
     fail(ErrorCode::invalid_argument, "model", {"only a model of the family \"fm\" takes rows"});
   }
   return model.file.fm();
@@ -566,7 +700,7 @@ const FactorizationMachine& machine_of(const ServedModel& model) {
 
 val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
   return guarded([&] {
-    const FactorizationMachine& machine = machine_of(model);
+    const FactorizationMachine& machine = row_machine_of(model);
     const Design design = make_design(rows, machine.space.columns());
     if (machine.posterior) {
       std::vector<float> means;
@@ -581,9 +715,37 @@ val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
 
 val evaluate_rows(const ServedModel& model, const RowSet& rows) {
   return guarded([&] {
-    const FactorizationMachine& machine = machine_of(model);
+    const FactorizationMachine& machine = row_machine_of(model);
     return rating_errors_to_js(
         errors_on(machine, make_design(rows, machine.space.columns()), "targets"));
+  });
+}
+
+// The ranks of the pairs (users[k], items[k]), from 0; `filterSeen`: among what the user has not
+// met.
+val ranks(const ServedModel& model, const val& users, const val& items, bool filter_seen) {
+  return guarded([&] {
+    const auto user_list = from_js<std::uint32_t>(users), item_list = from_js<std::uint32_t>(items);
+    require_same_size(item_list.size(), user_list.size(), "items");
+    const std::size_t count = model.towers.items.rows();
+    std::vector<float> scores(count);
+    std::vector<char> marks(count);
+    Indices result;
+    for (std::size_t k = 0; k < user_list.size(); ++k) {
+      require_row(user_list[k], model.towers.users, "users");
+      require_row(item_list[k], model.towers.items, "items");
+      if (k == 0 || user_list[k] != user_list[k - 1]) {
+        if (const ItemNeighbours* const neighbours = model.file.neighbours()) {
+          NeighbourScorer(*neighbours, model.file.seen).score_items(user_list[k], scores);
+        } else {
+          TowersScorer(model.towers).score_items(user_list[k], scores);
+        }
+      }
+      const auto seen =
+          filter_seen ? model.file.seen.of(user_list[k]) : std::span<const std::uint32_t>{};
+      result.push_back(rank_of(scores, item_list[k], seen, marks));
+    }
+    return to_js(result);
   });
 }
 
@@ -638,8 +800,12 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
                      double relevant_from) {
   return guarded([&] {
     const auto cuts = from_js<std::uint32_t>(ks);
+    const auto from = static_cast<float>(relevant_from);
     const RankingMetrics metrics =
-        ranking_metrics(model.towers, test, train.get(), cuts, static_cast<float>(relevant_from));
+        model.file.neighbours()
+            ? ranking_metrics(NeighbourScorer(*model.file.neighbours(), model.file.seen), test,
+                              train.get(), cuts, from)
+            : ranking_metrics(model.towers, test, train.get(), cuts, from);
     val result = val::object();
     set(result, "auc", metrics.auc);
     for (std::size_t j = 0; j < cuts.size(); ++j) {
@@ -662,6 +828,7 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
 // padding; the offsets are those of the users.
 val vectors(const ServedModel& model, const std::string& side) {
   return guarded([&] {
+    require_vectors(model);
     const Matrix& tower = *choice<const Matrix*>(
         side, "side", {{"users", &model.towers.users}, {"items", &model.towers.items}});
     val result = val::object();
@@ -674,8 +841,18 @@ val vectors(const ServedModel& model, const std::string& side) {
 
 val singular_values(const ServedModel& model) {
   return guarded([&] {
-    return model.file.is_fm() ? to_js(std::span<const float>{})
-                              : to_js(model.file.mf().singular_values);
+    const auto* const mf = std::get_if<MatrixFactorization>(&model.file.model);
+    return to_js(mf ? std::span<const float>(mf->singular_values) : std::span<const float>{});
+  });
+}
+
+// The model with fewer factors; users, items and who has seen what stay.
+ModelHandle compress(const ServedModel& model, std::uint32_t factors) {
+  return guarded([&] {
+    require_vectors(model);
+    return std::make_shared<ServedModel>(
+        ModelFile{"mf", "{}", compressed(model.towers, model.posterior(), factors), model.file.seen,
+                  model.file.user_ids, model.file.item_ids});
   });
 }
 
@@ -684,6 +861,18 @@ val save(const ServedModel& model, bool seen, const std::string& user_ids,
   return guarded([&] {
     const auto bytes = write_model(model.file, {user_ids, item_ids, seen});
     return to_js(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
+  });
+}
+
+// What is known of one row, as {items, values, weights | null}; for an item, `items` are users.
+template <void (ServedModel::*update)(std::uint32_t, const GivenRatings&)>
+void update_row(ServedModel& model, std::uint32_t row, const val& ratings) {
+  guarded([&] {
+    const Options given(ratings);
+    const auto others = from_js<std::uint32_t>(given.raw("items"));
+    const auto values = from_js<float>(given.raw("values"));
+    const auto weights = from_js<float>(given.raw("weights"));
+    (model.*update)(row, {others, values, weights});
   });
 }
 
@@ -738,6 +927,8 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("similar(side, row, n, measure)", &similar)
       .function("foldIn(ratings)", &fold_in)
       .function("explain(ratings, item)", &explain)
+      .function("updateUser(user, ratings)", &update_row<&ServedModel::update_user>)
+      .function("updateItem(item, ratings)", &update_row<&ServedModel::update_item>)
       .function("recommendGuest(user, seen, options)", &recommend_guest)
       .function("predictGuest(user, items, clip, context)", &predict_guest)
       .function("describeItem(features)", &describe_item)
@@ -746,12 +937,14 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("predictForItem(item, users, clip)", &predict_for_item)
       .function("predictRows(rows, clip)", &predict_rows)
       .function("evaluateRows(rows)", &evaluate_rows)
+      .function("ranks(users, items, filterSeen)", &ranks)
       .function("parameters()", &parameters)
       .function("fields()", &fields)
       .function("evaluateRatings(test, features, unitsPerDay)", &evaluate_ratings)
       .function("evaluateRanking(test, train, ks, relevantFrom)", &evaluate_ranking)
       .function("vectors(side)", &vectors)
       .function("singularValues()", &singular_values)
+      .function("compress(factors)", &compress)
       .function("save(seen, userIds, itemIds)", &save);
   function("loadModel(bytes)", &load_model);
   function("memoryBytes()", +[] { return static_cast<double>(emscripten_get_heap_size()); });

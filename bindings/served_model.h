@@ -11,6 +11,7 @@
 #include "model/posterior_prediction.h"
 #include "model/towers.h"
 #include "rank/fold_in.h"
+#include "rank/implicit_update.h"
 #include "rank/top_k.h"
 
 namespace featherfm::bindings {
@@ -18,9 +19,7 @@ namespace featherfm::bindings {
 class ServedModel {
  public:
   explicit ServedModel(ModelFile content)
-      : file(std::move(content)),
-        towers(std::visit([](const auto& model) { return model.towers(); }, file.model)),
-        ranker(towers) {}
+      : file(std::move(content)), towers(file.towers()), ranker(towers) {}
   ServedModel(const ServedModel&) = delete;
   ServedModel& operator=(const ServedModel&) = delete;
 
@@ -29,6 +28,12 @@ class ServedModel {
     if (!fold_in_) fold_in_.emplace(towers);
     return *fold_in_;
   }
+
+  // One row of a model of implicit feedback, in place: its users and items so far, or the next one.
+  // `given.items` are what the user met, or the users who met the item: all there is of the row,
+  // also in `file.seen`. When it fails, everything is as it was.
+  void update_user(std::uint32_t user, const GivenRatings& given);
+  void update_item(std::uint32_t item, const GivenRatings& given);
 
   // The posterior of a sampled factorization machine, or null.
   const Posterior* posterior() const { return file.is_fm() ? file.fm().posterior.get() : nullptr; }
@@ -45,6 +50,7 @@ class ServedModel {
 
  private:
   std::optional<FoldIn> fold_in_;
+  std::optional<ItemFoldIn> item_fold_in_;
   mutable std::optional<SampleTowers> sample_towers_;
 };
 

@@ -25,6 +25,7 @@ std::unique_ptr<FmTrainer> make_fm_trainer(const Options& given, FmData data,
   if (given.text("solver") == "mcmc") {
     return make_fm_gibbs(read_fm_gibbs(given), std::move(data), from);
   }
+  if (given.text("solver") == "vb") return make_fm_vb(read_fm_vb(given), std::move(data), from);
   if (given.text("solver") == "als") return make_fm_als(read_fm(given), std::move(data), from);
   return make_fm_sgd(read_fm_sgd(given), std::move(data), from);
 }
@@ -32,7 +33,7 @@ std::unique_ptr<FmTrainer> make_fm_trainer(const Options& given, FmData data,
 // A trainer, and what its model will need for serving.
 class TrainerHandle {
  public:
-  // Of matrix factorization.
+  // Of matrix factorization, and of the models that others are compared to.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start)
       : options_text_(options_text), seen_(seen_by(data, start)) {
@@ -42,6 +43,13 @@ class TrainerHandle {
     if (start) from = start->file.mf();
     if (family_ == "svd") {
       trainer_ = make_svd(read_svd(given), data);
+    } else if (family_ == "implicit-als") {
+      trainer_ = make_implicit_als(read_implicit_als(given), data, validation, std::move(from));
+    } else if (family_ == "biases") {
+      trainer_ = make_biases(read_biases(given), data, validation);
+    } else if (family_ == "item-knn") {
+      trainer_ = make_item_knn(read_item_knn(given), data);
+      seen_ = what_counts(*data);
     } else if (given.text("optimizer") == "als") {
       trainer_ = make_mf_als(read_mf(given), data, validation, std::move(from));
     } else {
@@ -49,19 +57,28 @@ class TrainerHandle {
     }
   }
 
-  // Of a factorization machine over users and items; `description` is {features,
-  // validationFeatures | null, validationUnitsPerDay, encoders}.
+  // Of a machine over users and items; `description` is {features, validationFeatures | null,
+  // validationUnitsPerDay, encoders}.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start, const Options& description)
-      : family_("fm"),
-        options_text_(options_text),
+      : options_text_(options_text),
         encoders_(description.text("encoders")),
         seen_(seen_by(data, start)) {
     const Options given(options);
+    family_ = given.text("model");
+    const bool hybrid = family_ == "hybrid";
     const auto features = features_from_js(description.raw("features"));
+    const FactorizationMachine* const from = start ? &start->file.fm() : nullptr;
+    FeatureSpace space = make_feature_space(
+        *data, seen_, features, hybrid ? read_hybrid_columns(given) : read_derived(given),
+        from ? &from->space : nullptr);
+    if (hybrid) {
+      trainer_ =
+          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, seen_, validation}, from);
+      return;
+    }
     FmData examples;
-    examples.space = make_feature_space(*data, seen_, features, read_derived(given),
-                                        start ? &start->file.fm().space : nullptr);
+    examples.space = std::move(space);
     examples.train = std::make_shared<Design>(make_design(examples.space, *data, features));
     if (validation) {
       examples.validation = std::make_shared<Design>(make_design(
@@ -138,6 +155,7 @@ class TrainerHandle {
       set(validation, "loss", losses.validation->loss);
       set(validation, "rmse", losses.validation->rmse);
       set(validation, "mae", losses.validation->mae);
+      if (losses.validation->auc > 0) set(validation, "auc", losses.validation->auc);
       set(result, "validation", validation);
     }
     return result;
@@ -157,13 +175,15 @@ class TrainerHandle {
     return trainer ? trainer->get() : nullptr;
   }
 
-  std::variant<std::unique_ptr<MfTrainer>, std::unique_ptr<FmTrainer>> trainer_;
+  std::variant<std::unique_ptr<MfTrainer>, std::unique_ptr<FmTrainer>,
+               std::unique_ptr<ItemKnnTrainer>>
+      trainer_;
   std::string family_, options_text_, encoders_;
   SeenItems seen_;
 };
 
-// `validation`, `start` and `description` (of the features; not null for the model "fm") may be
-// null; `optionsText` is kept with the model.
+// `validation`, `start` and `description` (of the features; not null for the models "fm" and
+// "hybrid") may be null; `optionsText` is kept with the model.
 std::shared_ptr<TrainerHandle> make_trainer(const val& options, const std::string& options_text,
                                             const DataHandle& data, const DataHandle& validation,
                                             const ModelHandle& start, const val& description) {

@@ -15,6 +15,11 @@ std::optional<ValueRange> value_range(const Options& given) {
   return ValueRange{range[0].as<float>(), range[1].as<float>()};
 }
 
+std::optional<float> positive_from(const Options& given) {
+  if (given.raw("positiveFrom").isUndefined()) return std::nullopt;
+  return given.real("positiveFrom");
+}
+
 // What every iterative trainer of points is told, whatever its model.
 template <class IterativeOptions>
 void read_course(const Options& given, IterativeOptions& options) {
@@ -73,6 +78,19 @@ void read_fm_common(const Options& given, FmOptions& options) {
         {field.text("field"), field.real("linear"), field.real("factors")});
   }
   read_course(given, options);
+}
+
+// What Bayesian machines are told, sampled or not.
+template <class BayesianOptions>
+void read_bayesian(const Options& given, BayesianOptions& options) {
+  const Options terms = given.part("terms");
+  options.task = task(given);
+  options.factors = given.index("factors");
+  options.constant = terms.flag("constant");
+  options.linear = terms.flag("linear");
+  options.initial_scale = given.real("initialScale");
+  options.value_range = value_range(given);
+  options.seed = given.seed();
 }
 
 }  // namespace
@@ -144,19 +162,64 @@ FmSgdOptions read_fm_sgd(const Options& given) {
 }
 
 FmGibbsOptions read_fm_gibbs(const Options& given) {
-  const Options terms = given.part("terms");
   FmGibbsOptions options;
-  options.task = task(given);
-  options.factors = given.index("factors");
-  options.constant = terms.flag("constant");
-  options.linear = terms.flag("linear");
+  read_bayesian(given, options);
   options.burn_in = given.index("burnIn");
   options.samples = given.index("samples");
+  options.chains = given.index("chains");
   options.keep = given.index("keep");
-  options.initial_scale = given.real("initialScale");
-  options.value_range = value_range(given);
+  return options;
+}
+
+FmVbOptions read_fm_vb(const Options& given) {
+  FmVbOptions options;
+  read_bayesian(given, options);
+  options.epochs = given.index("epochs");
+  options.patience = given.index("patience");
+  return options;
+}
+
+HybridOptions read_hybrid(const Options& given) {
+  const Options regularization = given.part("regularization");
+  HybridOptions options;
+  options.loss = choice<RankingLoss>(given.text("loss"), "loss",
+                                     {{"logistic", RankingLoss::logistic},
+                                      {"bpr", RankingLoss::bpr},
+                                      {"warp", RankingLoss::warp},
+                                      {"warp-kos", RankingLoss::warp_kos}});
+  options.steps =
+      choice<StepRule>(given.text("optimizer"), "optimizer",
+                       {{"adagrad", StepRule::adagrad}, {"adadelta", StepRule::adadelta}});
+  options.factors = given.index("factors");
+  options.epochs = given.index("epochs");
+  if (options.steps == StepRule::adagrad) {
+    options.learning_rate = given.real("learningRate");
+  } else {
+    options.rho = given.real("rho");
+    options.epsilon = given.real("epsilon");
+  }
+  options.user_regularization = regularization.real("user");
+  options.item_regularization = regularization.real("item");
+  if (options.loss == RankingLoss::warp || options.loss == RankingLoss::warp_kos) {
+    options.max_sampled = given.index("maxSampled");
+  }
+  if (options.loss == RankingLoss::warp_kos) {
+    options.kth = given.index("k");
+    options.positives = given.index("n");
+  }
+  options.positive_from = positive_from(given);
+  options.patience = given.index("patience");
   options.seed = given.seed();
   return options;
+}
+
+DerivedColumns read_hybrid_columns(const Options& given) {
+  const Options identity = given.part("identity");
+  DerivedColumns columns;
+  columns.user = identity.flag("user");
+  columns.item = identity.flag("item");
+  columns.normalized = given.flag("normalize");
+  return columns;
 }
 
 DerivedColumns read_derived(const Options& given) {
@@ -171,6 +234,45 @@ DerivedColumns read_derived(const Options& given) {
                                        {{"sqrt", SetScale::root}, {"mean", SetScale::mean}});
   columns.units_per_day = derived.number("unitsPerDay");
   return columns;
+}
+
+ImplicitAlsOptions read_implicit_als(const Options& given) {
+  ImplicitAlsOptions options;
+  options.factors = given.index("factors");
+  options.epochs = given.index("epochs");
+  if (!(given.raw("alpha").isString() && given.text("alpha") == "balanced")) {
+    options.alpha = given.real("alpha");
+  }
+  options.unobserved_weight = given.real("unobservedWeight");
+  options.positive_from = positive_from(given);
+  options.regularization = given.real("regularization");
+  options.frequency_scaling = given.real("frequencyScaling");
+  options.solver = choice<ImplicitSolver>(given.text("solver"), "solver",
+                                          {{"cg", ImplicitSolver::conjugate_gradient},
+                                           {"cholesky", ImplicitSolver::cholesky},
+                                           {"subspace", ImplicitSolver::subspace}});
+  if (options.solver == ImplicitSolver::conjugate_gradient) {
+    options.steps = given.index("cgSteps");
+  }
+  if (options.solver == ImplicitSolver::subspace) options.block_size = given.index("blockSize");
+  options.patience = given.index("patience");
+  options.seed = given.seed();
+  return options;
+}
+
+ItemKnnOptions read_item_knn(const Options& given) {
+  return {given.index("neighbours"),
+          choice<ItemSimilarity>(given.text("similarity"), "similarity",
+                                 {{"cosine", ItemSimilarity::cosine},
+                                  {"tf-idf", ItemSimilarity::tf_idf},
+                                  {"bm25", ItemSimilarity::bm25}}),
+          given.real("shrink")};
+}
+
+BiasesOptions read_biases(const Options& given) {
+  const Options regularization = given.part("regularization");
+  return {given.index("epochs"), regularization.real("user"), regularization.real("item"),
+          value_range(given), given.index("patience")};
 }
 
 }  // namespace featherfm::bindings

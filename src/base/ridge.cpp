@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/gram.h"
 #include "base/simd.h"
 
 namespace featherfm {
@@ -32,28 +33,27 @@ void Ridge::add(std::span<const float> row, float target, float weight) {
   simd::axpy(root * target, gathered, right_.data(), right_.size());
 }
 
-// A += panel^T panel, lower triangle: for each 4 x 4 block, four vectors run over the rows of the
-// panel.
 void Ridge::flush() {
-  const std::size_t stride = panel_.stride();
-  for (std::size_t i = 0; i < stride; i += 4) {
-    for (std::size_t j = 0; j <= i; j += 4) {
-      f4 sum0 = splat(0), sum1 = splat(0), sum2 = splat(0), sum3 = splat(0);
-      for (std::size_t r = 0; r < filled_; ++r) {
-        const float* const row = panel_.row(r);
-        const f4 right = load4(row + j);
-        sum0 += splat(row[i]) * right;
-        sum1 += splat(row[i + 1]) * right;
-        sum2 += splat(row[i + 2]) * right;
-        sum3 += splat(row[i + 3]) * right;
-      }
-      at4(a_.row(i) + j) += sum0;
-      at4(a_.row(i + 1) + j) += sum1;
-      at4(a_.row(i + 2) + j) += sum2;
-      at4(a_.row(i + 3) + j) += sum3;
-    }
-  }
+  add_outer_products(panel_.row(0), filled_, panel_.stride(), a_);
   filled_ = 0;
+}
+
+void Ridge::start_from(const Matrix& gram, std::size_t first) {
+  filled_ = 0;
+  for (std::size_t j = 0; j < width_; ++j) {
+    std::copy_n(gram.row(first + j) + first, a_.stride(), a_.row(j));
+  }
+  std::fill(right_.begin(), right_.end(), 0.0f);
+}
+
+void Ridge::add_products(const float* row, float weight, float right) {
+  if (filled_ == panel_rows) flush();
+  float* const gathered = panel_.row(filled_++);
+  const f4 root = splat(std::sqrt(weight)), factor = splat(right);
+  for (std::size_t j = 0; j < right_.size(); j += 4) {
+    at4(gathered + j) = root * load4(row + j);
+    at4(right_.data() + j) += factor * load4(row + j);
+  }
 }
 
 void Ridge::factorize(std::span<const float> penalties) {

@@ -25,6 +25,14 @@ class Ridge {
   // + 1. weight >= 0.
   void add(std::span<const float> row, float target, float weight);
 
+  // Begins anew from A = the block of `gram` on the diagonal that starts at row `first`, and b = 0.
+  // Behind the block, `gram` must have rows and padding enough for width() rounded up to a multiple
+  // of 4, where width() is not such a multiple: zeros.
+  void start_from(const Matrix& gram, std::size_t first = 0);
+  // A += weight row row^T, b += right row. `row`: 16-byte aligned, zeros behind the width() floats
+  // up to a multiple of 4. weight >= 0.
+  void add_products(const float* row, float weight, float right);
+
   // Factorizes with these penalties (`width` of them, >= 0); what was added stays, and more may
   // follow. Where the equations are singular (no penalty and fewer rows than unknowns), the
   // smallest power of ten times 1e-6 of their largest diagonal entry that makes them regular is

@@ -63,6 +63,31 @@ inline float dot(const float* a, const float* b, std::size_t n) {
   return sum4(even + odd);
 }
 
+// <a, row> of four rows at once: each piece of `a` is loaded once.
+inline f4 dot_four(const float* a, const float* row0, const float* row1, const float* row2,
+                   const float* row3, std::size_t n) {
+  f4 sum0 = splat(0), sum1 = splat(0), sum2 = splat(0), sum3 = splat(0);
+  for (std::size_t i = 0; i < n; i += 4) {
+    const f4 piece = load4(a + i);
+    sum0 += piece * load4(row0 + i);
+    sum1 += piece * load4(row1 + i);
+    sum2 += piece * load4(row2 + i);
+    sum3 += piece * load4(row3 + i);
+  }
+  return f4{sum4(sum0), sum4(sum1), sum4(sum2), sum4(sum3)};
+}
+
+// y <- y + sum of four rows times their factors: y is loaded and stored once.
+inline void axpy_four(f4 factors, const float* row0, const float* row1, const float* row2,
+                      const float* row3, float* __restrict y, std::size_t n) {
+  const f4 a0 = splat(factors[0]), a1 = splat(factors[1]), a2 = splat(factors[2]),
+           a3 = splat(factors[3]);
+  for (std::size_t i = 0; i < n; i += 4) {
+    at4(y + i) += (a0 * load4(row0 + i) + a1 * load4(row1 + i)) +
+                  (a2 * load4(row2 + i) + a3 * load4(row3 + i));
+  }
+}
+
 // One SGD step on both rows from the same old values:
 //   p <- decay_p p + step q,   q <- decay_q q + step p
 // with decay = 1 - learningRate lambda and step = learningRate error.
@@ -169,6 +194,26 @@ inline void sigmoid(float* x, std::size_t n) {
 }  // namespace simd
 
 namespace scalar {
+
+inline f4 dot_four(const float* a, const float* row0, const float* row1, const float* row2,
+                   const float* row3, std::size_t n) {
+  f4 result;
+  const float* const rows[4] = {row0, row1, row2, row3};
+  for (int r = 0; r < 4; ++r) {
+    float sum[4] = {0, 0, 0, 0};
+    for (std::size_t i = 0; i < n; ++i) sum[i % 4] += a[i] * rows[r][i];
+    result[r] = (sum[0] + sum[2]) + (sum[1] + sum[3]);
+  }
+  return result;
+}
+
+inline void axpy_four(f4 factors, const float* row0, const float* row1, const float* row2,
+                      const float* row3, float* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    y[i] += (factors[0] * row0[i] + factors[1] * row1[i]) +
+            (factors[2] * row2[i] + factors[3] * row3[i]);
+  }
+}
 
 inline float dot(const float* a, const float* b, std::size_t n) {
   float even[4] = {0, 0, 0, 0}, odd[4] = {0, 0, 0, 0};

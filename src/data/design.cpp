@@ -189,6 +189,7 @@ FeatureSpace make_feature_space(const Interactions& data, const SeenItems& seen,
   FeatureSpace space;
   space.units_per_day = derived.units_per_day;
   space.set_scale = derived.set_scale;
+  space.normalized = derived.normalized;
   std::uint32_t end = 0;
   const auto add = [&](std::string_view name, Side side, std::uint32_t columns) {
     if (space.find(name)) {
@@ -267,13 +268,25 @@ Design make_design(const FeatureSpace& space, const Interactions& data,
       if (feature.side == Side::context) count = std::max(count, feature.rows.rows());
     }
     const SideRows rows(space, Side::context, features);
+    // Only the contexts that occur, in order of the examples: those of a split's other half would
+    // cost as much as its own, and walking through them in another order costs more still.
+    std::vector<std::uint32_t> place(std::size_t{count} + 1, no_column);
     SparseRows table;
-    for (std::uint32_t r = 0; r < count; ++r) rows.add_row(table, r, no_column, {});
-    Block block{shared(std::move(table)), {}};
+    Block block;
     block.index.reserve(size);
     for (std::uint32_t p = 0; p < size; ++p) {
-      block.index.push_back(std::min(data.context_at(p), count));
+      const std::uint32_t context = std::min(data.context_at(p), count);
+      if (place[context] == no_column) {
+        place[context] = table.rows();
+        if (context < count) {
+          rows.add_row(table, context, no_column, {});
+        } else {
+          table.end_row();  // nothing is known
+        }
+      }
+      block.index.push_back(place[context]);
     }
+    block.table = shared(std::move(table));
     design.blocks.push_back(std::move(block));
   }
   if (const ColumnField* day = space.day()) {

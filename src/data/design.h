@@ -60,6 +60,7 @@ struct DerivedColumns {
   bool day = false;                     // day of the interaction, a category
   double units_per_day = 86400;         // of the timestamps; 86,400 for seconds
   SetScale set_scale = SetScale::root;  // of the two sets
+  bool normalized = false;  // whether rows of users and items sum to 1 in absolute value
 };
 
 // Names of the fields above.
@@ -76,6 +77,7 @@ struct FeatureSpace {
   std::vector<double> days;             // of the field "day": number of the day of each column
   double units_per_day = 86400;         // of the timestamps
   SetScale set_scale = SetScale::root;  // of the sets from training
+  bool normalized = false;  // whether rows of users and items sum to 1 in absolute value
 
   std::uint32_t columns() const {
     return fields.empty() ? 0 : fields.back().begin + fields.back().columns;

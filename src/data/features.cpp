@@ -7,6 +7,15 @@
 
 namespace featherfm {
 
+SparseRows SparseRows::normalized() const {
+  SparseRows result = *this;
+  for (std::uint32_t r = 0; r < rows(); ++r) {
+    const float scale = row(r).normalizer();
+    for (std::uint32_t e = offsets[r]; e < offsets[r + 1]; ++e) result.values[e] *= scale;
+  }
+  return result;
+}
+
 SparseRows SparseRows::subset(std::span<const std::uint32_t> indices) const {
   SparseRows result;
   result.offsets.reserve(indices.size() + 1);

@@ -2,6 +2,7 @@
 // users, to the items or to the context of an interaction.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -20,6 +21,12 @@ struct SparseRows {
     std::span<const std::uint32_t> columns;
     std::span<const float> values;
     std::size_t size() const { return columns.size(); }
+    // 1 / the sum of the absolute values; 1 for a row of nothing.
+    float normalizer() const {
+      double sum = 0;
+      for (const float value : values) sum += std::abs(double{value});
+      return sum > 0 ? static_cast<float>(1 / sum) : 1.0f;
+    }
   };
 
   std::uint32_t rows() const { return static_cast<std::uint32_t>(offsets.size() - 1); }
@@ -37,6 +44,9 @@ struct SparseRows {
     values.push_back(value);
   }
   void end_row() { offsets.push_back(static_cast<std::uint32_t>(columns.size())); }
+
+  // The same rows, each divided by the sum of its absolute values.
+  SparseRows normalized() const;
 
   // The rows at these indices, in their order; an index behind the last row gives an empty one.
   SparseRows subset(std::span<const std::uint32_t> indices) const;

@@ -75,6 +75,7 @@ class Interactions {
   bool has_contexts() const { return !contexts_.empty(); }
   std::span<const std::uint32_t> offsets() const { return offsets_; }
   std::span<const std::uint32_t> item_indices() const { return items_; }
+  std::span<const float> values() const { return values_; }
 
   // Smallest and largest value; 0, 0 when there is no entry.
   struct Range {

@@ -8,6 +8,10 @@
 
 namespace featherfm {
 
+bool Variances::all_finite() const {
+  return std::isfinite(constant) && finite(linear) && finite(factors.storage());
+}
+
 bool FactorizationMachine::all_finite() const {
   return std::isfinite(constant) && finite(linear) && finite(factors.storage());
 }
@@ -49,6 +53,7 @@ FactorizationMachine FactorizationMachine::translated(const std::vector<std::uin
   result.constant = constant;
   result.link = link;
   result.range = range;
+  result.pairs = pairs;
   result.fold_in = fold_in;
   result.examples = examples;
   result.evidence.assign(evidence.empty() ? 0 : columns, 0.0f);
@@ -80,16 +85,20 @@ double score(const FactorizationMachine& model, const SparseRows::Row& row) {
 void RowSums::compute(const FactorizationMachine& model, const SparseRows& table,
                       std::uint32_t begin, std::uint32_t end) {
   const std::size_t stride = model.factors.stride();
+  const bool all = model.pairs == Pairs::all;
   for (std::uint32_t r = begin; r < end; ++r) {
     const SparseRows::Row row = table.row(r);
+    float* const sum = vectors.row(r);
+    const float scale = model.space.normalized ? row.normalizer() : 1.0f;
     double constant = 0;
     for (std::size_t k = 0; k < row.size(); ++k) {
-      const float x = row.values[k];
+      const float x = scale * row.values[k];
       const float* v = model.factors.row(row.columns[k]);
-      simd::axpy(x, v, vectors.row(r), stride);
-      constant += double{x} * (double{model.linear[row.columns[k]]} -
-                               0.5 * double{x} * double{simd::dot(v, v, stride)});
+      simd::axpy(x, v, sum, stride);
+      constant += double{x} * double{model.linear[row.columns[k]]};
+      if (all) constant -= 0.5 * double{x} * double{x} * double{simd::dot(v, v, stride)};
     }
+    if (!all) constant -= 0.5 * double{simd::dot(sum, sum, stride)};
     constants[r] = static_cast<float>(constant);
   }
 }

@@ -2,12 +2,15 @@
 //
 //   y(x) = constant + sum_j linear_j x_j + sum_{j < l} <factors_j, factors_l> x_j x_l
 //
+// (of a hybrid model the last sum has only those pairs whose columns belong to different sides),
 // and what follows from them. The sum over pairs costs no more than the sum over columns:
 //   sum_{j < l} <v_j, v_l> x_j x_l = 1/2 (|sum_j v_j x_j|^2 - sum_j |v_j|^2 x_j^2)
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -21,14 +24,25 @@ namespace featherfm {
 enum class Task {
   regression,      // squared error
   classification,  // labels 0 and 1, or -1 and 1: cross-entropy of a sigmoid, or probit where
-                   // sampled
-  ordinal,         // ordered classes, by ordered probit; only sampled
+                   // Bayesian
+  ordinal,         // ordered classes, by ordered probit; only Bayesian machines
 };
 
-// What a Bayesian machine knows beyond its mean (train/fm_gibbs.h). The S samples of k factors each
-// make one machine of S k factors whose y(x) is the mean of theirs, exactly: V = [V_1 ... V_S] /
-// sqrt(S), linear and constant the means. So it serves like any other; the single samples are
-// needed to clip, for deviations and for the probabilities of classes.
+// The variances of a machine's parameters, which are independent of each other.
+struct Variances {
+  float constant = 0;
+  std::vector<float> linear;  // columns
+  Matrix factors;             // columns x k
+
+  bool all_finite() const;
+};
+
+// What a Bayesian machine knows beyond its mean (train/fm_gibbs.h, train/fm_vb.h). The S samples of
+// k factors each make one machine of S k factors whose y(x) is the mean of theirs, exactly:
+// V = [V_1 ... V_S] / sqrt(S), linear and constant the means. So it serves like any other; the
+// single samples are needed to clip, for deviations and for the probabilities of classes.
+//
+// Variational inference has the mean as its one sample, and variances around it.
 struct Posterior {
   Task task = Task::regression;
   std::uint32_t factors = 0;     // k, of one sample
@@ -51,7 +65,31 @@ struct Posterior {
   };
   Chain chain;
 
+  // Of variational inference, in place of a chain: the variances, and what training goes on from.
+  struct Variational {
+    Variances variances;
+    std::vector<double> priors;         // as in Chain
+    std::array<double, 2> noise{1, 1};  // shape and rate of its precision's gamma distribution
+  };
+  std::optional<Variational> variational;
+
   std::size_t samples() const { return constants.size(); }
+  // How many numbers a row of a table has besides its vector (model/posterior_prediction.h).
+  std::size_t parts() const { return samples() + (variational ? 1 + 2 * std::size_t{factors} : 0); }
+};
+
+// Which pairs of columns interact.
+enum class Pairs {
+  all,
+  between_sides,  // a column of the user's with one of the item's: the hybrid model of Kula 2015,
+                  // "Metadata Embeddings for User and Item Cold-start Recommendations"
+};
+
+// What the steps of AdaGrad or AdaDelta have seen, for training to go on: of each parameter the sum
+// (AdaDelta: the running mean) of the squared gradients and, for AdaDelta alone, of the steps.
+struct StepMemory {
+  std::vector<float> linear, linear_steps;  // columns
+  Matrix factors, factor_steps;             // columns x k
 };
 
 struct FactorizationMachine {
@@ -60,6 +98,7 @@ struct FactorizationMachine {
   Matrix factors;             // columns x k
   Link link = Link::identity;
   ValueRange range;
+  Pairs pairs = Pairs::all;
   FoldInRule fold_in;
   FeatureSpace space;
   std::shared_ptr<const Posterior> posterior;  // null where the parameters are a single point
@@ -67,6 +106,7 @@ struct FactorizationMachine {
   // the squares of each column over all examples, and their number. Empty and 0: unknown.
   std::vector<float> evidence;
   float examples = 0;
+  std::shared_ptr<const StepMemory> memory;  // null where training keeps none
 
   FactorizationMachine() = default;
   FactorizationMachine(std::size_t columns, std::size_t k) : linear(columns), factors(columns, k) {}
@@ -86,13 +126,14 @@ struct FactorizationMachine {
                                   std::size_t columns) const;
 };
 
-// y(x) of one row, in double and straight from the definition.
+// y(x) of one row, in double and straight from the definition; of a model with all pairs.
 double score(const FactorizationMachine& model, const SparseRows::Row& row);
 
 // What a row of a table adds to every example that has it:
 //   vector = sum_j v_j x_j,  constant = sum_j w_j x_j - 1/2 sum_j |v_j|^2 x_j^2
 // so that y(x) of an example with the rows r is
 //   constant + sum_r constant_r + 1/2 |sum_r vector_r|^2.
+// Where only pairs between sides count, the constant takes 1/2 |vector|^2 away instead.
 // One more row than the table, of zeros: the row of nothing.
 struct RowSums {
   Matrix vectors;

@@ -16,6 +16,21 @@ float inner(const float* a, const float* b, std::size_t n) {
   return sum;
 }
 
+// Adds an entry's share of what SampleSums::parts has of variances.
+void add_variances(const Variances& variances, std::uint32_t column, float x, const float* v,
+                   std::size_t k, float* sums) {
+  const float square = x * x;
+  const float* const tau = variances.factors.row(column);
+  double own = double{variances.linear[column]} * double{square};
+  for (std::size_t f = 0; f < k; ++f) {
+    const float a = v[f] * x, t = tau[f] * square;
+    sums[1 + f] += t;
+    sums[1 + k + f] += t * a;
+    own += double{t} * (double{a} * double{a} - 0.5 * double{t});
+  }
+  sums[0] += static_cast<float>(own);
+}
+
 }  // namespace
 
 // Mean over the samples of the probability below argument(s).
@@ -31,7 +46,7 @@ double PosteriorAverage::mean_below(const Argument& argument) {
 
 SampleSums::SampleSums(const FactorizationMachine& model, const SparseRows& table)
     : vectors(std::size_t{table.rows()} + 1, model.factors.columns()),
-      constants(std::size_t{table.rows()} + 1, model.posterior->samples()) {}
+      parts(std::size_t{table.rows()} + 1, model.posterior->parts()) {}
 
 void SampleSums::compute(const FactorizationMachine& model, const SparseRows& table,
                          std::uint32_t begin, std::uint32_t end) {
@@ -40,18 +55,35 @@ void SampleSums::compute(const FactorizationMachine& model, const SparseRows& ta
   const auto scale = static_cast<float>(samples);  // of squares: V is divided by sqrt(S)
   for (std::uint32_t r = begin; r < end; ++r) {
     const SparseRows::Row row = table.row(r);
-    float* const constant = constants.row(r);
+    float* const constant = parts.row(r);
     for (std::size_t e = 0; e < row.size(); ++e) {
       const float x = row.values[e];
       const float* const v = model.factors.row(row.columns[e]);
       const float* const w = posterior.linear.row(row.columns[e]);
       simd::axpy(x, v, vectors.row(r), vectors.stride());
-      simd::axpy(x, w, constant, constants.stride());
+      simd::axpy(x, w, constant, posterior.linear.stride());
       for (std::size_t s = 0; s < samples; ++s) {
         constant[s] -= 0.5f * x * x * scale * inner(v + s * k, v + s * k, k);
       }
+      if (posterior.variational) {
+        add_variances(posterior.variational->variances, row.columns[e], x, v, k,
+                      constant + samples);
+      }
     }
   }
+}
+
+double score_variance(const Posterior& posterior, const float* vector, const float* parts) {
+  if (!posterior.variational) return 0;
+  const std::size_t k = posterior.factors;
+  const float* const own = parts + posterior.samples();
+  const float *const t = own + 1, *const d = t + k;
+  double sum = double{posterior.variational->variances.constant} + double{own[0]};
+  for (std::size_t f = 0; f < k; ++f) {
+    const double q = vector[f], spread = t[f];
+    sum += spread * q * q - 2 * q * double{d[f]} + 0.5 * spread * spread;
+  }
+  return std::max(0.0, sum);
 }
 
 SampleSums sample_sums(const FactorizationMachine& model, const SparseRows& table) {
@@ -86,9 +118,10 @@ PosteriorAverage::PosteriorAverage(const FactorizationMachine& model)
       probabilities_(model.posterior->classes.size()),
       below_(padded(model.posterior->samples())) {}
 
-Predicted PosteriorAverage::predict(std::span<const float> scores) {
+Predicted PosteriorAverage::predict(std::span<const float> scores, double variance_of_scores) {
   const Posterior& posterior = *model_.posterior;
   const auto count = static_cast<double>(scores.size());
+  const auto shrink = static_cast<float>(1 / std::sqrt(1 + variance_of_scores));
   double sum = 0, squares = 0, noise = 0;
   switch (posterior.task) {
     case Task::regression:
@@ -96,17 +129,17 @@ Predicted PosteriorAverage::predict(std::span<const float> scores) {
         const double value = std::clamp(scores[s], model_.range.low, model_.range.high);
         sum += value;
         squares += value * value;
-        noise += double{posterior.noise[s]} * double{posterior.noise[s]};
+        noise += double{posterior.noise[s]} * double{posterior.noise[s]} + variance_of_scores;
       }
       break;
     case Task::classification:
-      sum = mean_below([&](std::size_t s) { return scores[s]; }) * count;
+      sum = mean_below([&](std::size_t s) { return shrink * scores[s]; }) * count;
       break;
     case Task::ordinal: {
       double last = 0;
       for (std::size_t c = 0; c < probabilities_.size(); ++c) {
         const double up_to = c + 1 < probabilities_.size() ? mean_below([&](std::size_t s) {
-          return posterior.cutpoints.row(s)[c] - scores[s];
+          return shrink * (posterior.cutpoints.row(s)[c] - scores[s]);
         })
                                                            : 1.0;
         const double p = std::max(0.0, up_to - last), value = posterior.classes[c];
@@ -135,11 +168,11 @@ SampleTowers::SampleTowers(const FactorizationMachine& model, const Towers& towe
     for (std::uint32_t r = 0; r < table.rows(); ++r) {
       const float* const vector = sums.vectors.row(r);
       for (std::size_t s = 0; s < samples; ++s) {
-        sums.constants.row(r)[s] += 0.5f * scale * inner(vector + s * k, vector + s * k, k) +
-                                    (with_constant ? posterior.constants[s] : 0.0f);
+        sums.parts.row(r)[s] += 0.5f * scale * inner(vector + s * k, vector + s * k, k) +
+                                (with_constant ? posterior.constants[s] : 0.0f);
       }
     }
-    return std::move(sums.constants);
+    return std::move(sums.parts);
   };
   users_ = parts_of(*model.space.users, true);
   items_ = parts_of(*model.space.items, false);
@@ -147,7 +180,11 @@ SampleTowers::SampleTowers(const FactorizationMachine& model, const Towers& towe
 
 SampleUser SampleTowers::user(std::uint32_t user) const {
   const UserRow row = user_row(towers_, user);
-  if (user >= towers_.users.rows()) return {row.row, model_.posterior->constants};
+  if (user >= towers_.users.rows()) {
+    SampleUser average{row.row, model_.posterior->constants};
+    average.parts.resize(parts());
+    return average;
+  }
   const auto parts = users_.columns_of(user);
   return {row.row, {parts.begin(), parts.end()}};
 }
@@ -160,13 +197,35 @@ void SampleTowers::add_to(SampleUser& user, const SampleSums& sums, std::uint32_
     const float* const v = vector + s * k;
     // |P + v|^2 / 2 = |P|^2 / 2 + <P, v> + |v|^2 / 2, and the first term is there already.
     user.parts[s] +=
-        sums.constants.row(r)[s] + scale * (inner(&user.row[s * k], v, k) + 0.5f * inner(v, v, k));
+        sums.parts.row(r)[s] + scale * (inner(&user.row[s * k], v, k) + 0.5f * inner(v, v, k));
   }
+  for (std::size_t p = samples(); p < parts(); ++p) user.parts[p] += sums.parts.row(r)[p];
   for (std::size_t f = 0; f < samples() * k; ++f) user.row[f] += vector[f];
 }
 
 SampleUser SampleTowers::user_like(const UserRow& row) const {
-  return {row.row, std::vector<float>(samples(), row.offset)};
+  std::vector<float> offsets(parts());
+  std::fill_n(offsets.begin(), samples(), row.offset);
+  return {row.row, std::move(offsets)};
+}
+
+double SampleTowers::variance(const SampleUser& user, std::uint32_t item) const {
+  const Posterior& posterior = *model_.posterior;
+  if (!posterior.variational) return 0;
+  if (item >= towers_.items.rows()) {
+    return score_variance(posterior, user.row.data(), user.parts.data());
+  }
+  const float *const q = towers_.items.row(item), *const own = items_.row(item);
+  const std::size_t k = posterior.factors, first = samples();
+  double sum = double{posterior.variational->variances.constant} + double{user.parts[first]} +
+               double{own[first]};
+  for (std::size_t f = 0; f < k; ++f) {
+    const double both = double{user.row[f]} + double{q[f]};
+    const double t = double{user.parts[first + 1 + f]} + double{own[first + 1 + f]};
+    const double d = double{user.parts[first + 1 + k + f]} + double{own[first + 1 + k + f]};
+    sum += t * both * both - 2 * both * d + 0.5 * t * t;
+  }
+  return std::max(0.0, sum);
 }
 
 void SampleTowers::scores(const SampleUser& user, std::uint32_t item,
@@ -187,7 +246,7 @@ PosteriorScores::PosteriorScores(const FactorizationMachine& model, const Design
       design_(design),
       average_(model),
       vector_(model.factors.stride()),
-      constants_(model.posterior->linear.stride()),
+      parts_(padded(model.posterior->parts())),
       scores_(model.posterior->samples()) {
   for (const Block& block : design.blocks) sums_.add(SampleSums(model, *block.table));
   predicted_.reserve(design.size());
@@ -200,20 +259,21 @@ bool PosteriorScores::advance() {
   for (; example_ < design_.size(); ++example_) {
     if (work++ > piece) return false;
     std::fill(vector_.begin(), vector_.end(), 0.0f);
-    std::fill(constants_.begin(), constants_.end(), 0.0f);
+    std::fill(parts_.begin(), parts_.end(), 0.0f);
     for (std::size_t b = 0; b < sums_.size(); ++b) {
       const std::uint32_t r = design_.blocks[b].row_of(example_);
       simd::axpy(1, sums_[b].vectors.row(r), vector_.data(), vector_.size());
-      simd::axpy(1, sums_[b].constants.row(r), constants_.data(), constants_.size());
+      simd::axpy(1, sums_[b].parts.row(r), parts_.data(), parts_.size());
     }
     const Posterior& posterior = *model_.posterior;
     const std::size_t k = posterior.factors;
     const auto count = static_cast<float>(scores_.size());
     for (std::size_t s = 0; s < scores_.size(); ++s) {
-      scores_[s] = posterior.constants[s] + constants_[s] +
+      scores_[s] = posterior.constants[s] + parts_[s] +
                    0.5f * count * inner(&vector_[s * k], &vector_[s * k], k);
     }
-    predicted_.push_back(average_.predict(scores_));
+    predicted_.push_back(
+        average_.predict(scores_, score_variance(posterior, vector_.data(), parts_.data())));
     const auto probabilities = average_.probabilities();
     probabilities_.insert(probabilities_.end(), probabilities.begin(), probabilities.end());
   }

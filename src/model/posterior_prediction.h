@@ -1,4 +1,12 @@
 // What a Bayesian factorization machine predicts: averages over its samples.
+//
+// Variances around a sample's parameters (variational inference) make its score a random variable,
+// with the sample's y(x) as its mean and, v_j, tau_j the mean and variance of a factor,
+// a_j = v_j x_j, t_j = tau_j x_j^2, the variance
+//   V = tau_0 + sum_j tau_j x_j^2 + sum_f (T q^2 - 2 q D + 1/2 T^2 + sum_j (t_j a_j^2 - t_j^2 /
+//   2)), q = sum_j a_j,  T = sum_j t_j,  D = sum_j t_j a_j.
+// All sums are additive over the rows that make up an example. What classes are made of is taken
+// for normal with these two moments: P(z < c) = Phi((c - y) / sqrt(1 + V)).
 #pragma once
 
 #include <span>
@@ -14,8 +22,8 @@ namespace featherfm {
 // the probability of the label 1; for ordered classes the mean value.
 struct Predicted {
   float mean = 0;
-  // Standard deviation of the value: of the score over the samples, and of the noise around it; of
-  // the distribution over the classes.
+  // Standard deviation of the value: of the score over the samples and within them, and of the
+  // noise around it; of the distribution over the classes.
   float deviation = 0;
 };
 
@@ -26,9 +34,14 @@ class SampleSums {
   void compute(const FactorizationMachine& model, const SparseRows& table, std::uint32_t begin,
                std::uint32_t end);
 
-  Matrix vectors;    // rows + 1 x (S k), as in RowSums
-  Matrix constants;  // rows + 1 x S
+  Matrix vectors;  // rows + 1 x (S k), as in RowSums
+  // rows + 1 x Posterior::parts(): a constant for each sample, as in RowSums; with variances
+  // further the part of V that is additive, T of every factor, and D of every factor.
+  Matrix parts;
 };
+
+// V above, from all rows' sums together; 0 without variances. `vector`: S k floats.
+double score_variance(const Posterior& posterior, const float* vector, const float* parts);
 
 SampleSums sample_sums(const FactorizationMachine& model, const SparseRows& table);
 
@@ -42,8 +55,8 @@ class PosteriorAverage {
  public:
   explicit PosteriorAverage(const FactorizationMachine& model);
 
-  // `scores`: of every sample.
-  Predicted predict(std::span<const float> scores);
+  // `scores`: of every sample; `variance`: of each of them.
+  Predicted predict(std::span<const float> scores, double variance = 0);
   // Of the last call, for ordered classes; empty else.
   std::span<const float> probabilities() const { return probabilities_; }
 
@@ -59,8 +72,8 @@ class PosteriorAverage {
 // A user in all samples: the row of the tower, and for each sample all its score has of the user
 // alone (the machine's constant is in it).
 struct SampleUser {
-  AlignedFloats row;  // as UserRow::row
-  std::vector<float> parts;
+  AlignedFloats row;         // as UserRow::row
+  std::vector<float> parts;  // Posterior::parts() of them; of variances as in SampleSums
 };
 
 // What the towers of a Bayesian machine leave out: the parts of each sample that its users and
@@ -78,14 +91,17 @@ class SampleTowers {
 
   // The scores of a pair in every sample.
   void scores(const SampleUser& user, std::uint32_t item, std::span<float> scores) const;
+  // The variance of each of these scores.
+  double variance(const SampleUser& user, std::uint32_t item) const;
 
   float item_part(std::uint32_t item, std::size_t sample) const { return items_.row(item)[sample]; }
   std::size_t samples() const { return model_.posterior->samples(); }
+  std::size_t parts() const { return model_.posterior->parts(); }
 
  private:
   const FactorizationMachine& model_;
   const Towers& towers_;
-  Matrix users_, items_;  // parts: users x S, items x S
+  Matrix users_, items_;  // users x parts(), items x parts()
 };
 
 // All examples of a design, in bounded pieces.
@@ -103,7 +119,7 @@ class PosteriorScores {
   TableSums<SampleSums> sums_;
   PosteriorAverage average_;
   std::size_t example_ = 0;
-  AlignedFloats vector_, constants_;
+  AlignedFloats vector_, parts_;
   std::vector<float> scores_;
   std::vector<Predicted> predicted_;
   std::vector<float> probabilities_;

@@ -18,4 +18,11 @@ void validate_value_range(const std::optional<ValueRange>& range) {
   }
 }
 
+bool valid(const RankingRule& rule) {
+  return rule.learning_rate > 0 && rule.learning_rate <= 1e9f && rule.regularization >= 0 &&
+         rule.regularization <= 1 && rule.max_sampled >= 1 && rule.max_sampled <= 1'000'000 &&
+         rule.kth >= 1 && rule.kth <= rule.positives && rule.positives <= 1000 &&
+         (!rule.positive_from || std::isfinite(*rule.positive_from));
+}
+
 }  // namespace featherfm

@@ -16,6 +16,7 @@
 
 #include "base/matrix.h"
 #include "base/simd.h"
+#include "model/implicit_rule.h"
 
 namespace featherfm {
 
@@ -33,6 +34,22 @@ struct ValueRange {
 // Throws Error unless the range is empty, or finite with low < high.
 void validate_value_range(const std::optional<ValueRange>& range);
 
+enum class RankingLoss { logistic, bpr, warp, warp_kos };
+
+// How a model that was trained to rank (train/hybrid_sgd.h) places a new user: by steps of the same
+// loss with the items held.
+struct RankingRule {
+  RankingLoss loss = RankingLoss::warp;
+  float learning_rate = 0.05f, regularization = 0;
+  std::uint32_t max_sampled = 10, kth = 5, positives = 10;
+  std::optional<float> positive_from;  // values from here on are liked; empty: those above 0
+
+  bool likes(float value) const { return positive_from ? value >= *positive_from : value > 0; }
+};
+
+// Whether the numbers are in the ranges of the training options they come from.
+bool valid(const RankingRule& rule);
+
 // How a new user's vector is found from their ratings (rank/fold_in.h).
 struct FoldInRule {
   float regularization = 0,
@@ -44,7 +61,11 @@ struct FoldInRule {
   // SVD of a filled matrix: what stands where the new user has no rating. Empty: nothing, only
   // ratings count.
   enum class Fill { none, per_item, user_mean } fill = Fill::none;
-  std::vector<float> item_fill;  // for per_item, one value per item
+  std::vector<float> item_fill;        // for per_item, one value per item
+  std::optional<RankingRule> ranking;  // takes the place of least squares
+  // Of implicit feedback: every item counts, met or not, and frequency_scaling is that of
+  // implicit_penalty(). There is no user bias then.
+  std::optional<ImplicitRule> implicit;
 };
 
 // A score in the units of the values.

@@ -6,9 +6,37 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/gram.h"
 #include "base/portable_math.h"
+#include "rank/ranking_fold_in.h"
 
 namespace featherfm {
+
+void require_ratings(const GivenRatings& given, std::size_t items,
+                     std::optional<float> regularization) {
+  require_same_size(given.values.size(), given.items.size(), "ratings");
+  if (!given.weights.empty()) {
+    require_same_size(given.weights.size(), given.items.size(), "weights");
+  }
+  if (regularization) require_range(*regularization, 0.0f, 1e6f, "regularization");
+  std::vector<char> met(items);
+  for (std::size_t k = 0; k < given.items.size(); ++k) {
+    if (given.items[k] >= met.size()) {
+      fail(ErrorCode::out_of_range, "ratings",
+           {"ratings[", k, "] names an item the model does not know"});
+    }
+    if (met[given.items[k]]++) {
+      fail(ErrorCode::duplicate, "ratings", {"ratings[", k, "] rates an item a second time"});
+    }
+    const float value = given.values[k];
+    if (!std::isfinite(value)) {
+      fail(ErrorCode::not_finite, "ratings", {"ratings[", k, "] must be finite; got ", value});
+    }
+    if (!given.weights.empty()) {
+      require_range(given.weights[k], 0.0f, std::numeric_limits<float>::max(), "weights");
+    }
+  }
+}
 
 UserRow FoldedUser::tower_row(const Towers& towers) const {
   UserRow user = average_user(towers);
@@ -22,10 +50,16 @@ FoldIn::FoldIn(const Towers& towers)
       width_(towers.factors + (towers.fold_in.user_bias ? 1 : 0)),
       filled_(towers.fold_in.fill != FoldInRule::Fill::none),
       with_bias_(towers.fold_in.user_bias),
+      implicit_(towers.fold_in.implicit.has_value()),
       ridge_(width_),
       all_items_(filled_ ? width_ : 0),
       penalties_(width_),
       solution_(width_) {
+  if (implicit_) {
+    GramSum sum(width_);
+    sum.add_all(towers.items);
+    gram_ = sum.scaled(towers.fold_in.implicit->unobserved_weight);
+  }
   if (!filled_) return;
   const bool per_item = towers_.fold_in.fill == FoldInRule::Fill::per_item;
   for (std::uint32_t item = 0; item < towers_.items.rows(); ++item) {
@@ -49,33 +83,14 @@ float FoldIn::with_rows_of(std::uint32_t item, std::span<const float> x) const {
 }
 
 void FoldIn::check(const GivenRatings& given, std::optional<float> regularization) const {
-  require_same_size(given.values.size(), given.items.size(), "ratings");
-  if (!given.weights.empty()) {
-    require_same_size(given.weights.size(), given.items.size(), "weights");
-  }
-  if (regularization) require_range(*regularization, 0.0f, 1e6f, "regularization");
-  std::vector<char> met(towers_.items.rows());
+  require_ratings(given, towers_.items.rows(), regularization);
+  if (towers_.link != Link::logistic) return;
   for (std::size_t k = 0; k < given.items.size(); ++k) {
-    if (given.items[k] >= met.size()) {
-      fail(ErrorCode::out_of_range, "ratings",
-           {"ratings[", k, "] names an item the model does not know"});
-    }
-    if (met[given.items[k]]++) {
-      fail(ErrorCode::duplicate, "ratings", {"ratings[", k, "] rates an item a second time"});
-    }
     const float value = given.values[k];
-    if (!std::isfinite(value)) {
-      fail(ErrorCode::not_finite, "ratings", {"ratings[", k, "] must be finite; got ", value});
-    }
-    if (towers_.link == Link::logistic &&
-        (value < towers_.range.low || value > towers_.range.high)) {
-      fail(ErrorCode::out_of_range, "ratings",
-           {"ratings[", k, "] must be from ", towers_.range.low, " to ", towers_.range.high,
-            "; got ", value});
-    }
-    if (!given.weights.empty()) {
-      require_range(given.weights[k], 0.0f, std::numeric_limits<float>::max(), "weights");
-    }
+    if (value >= towers_.range.low && value <= towers_.range.high) continue;
+    fail(ErrorCode::out_of_range, "ratings",
+         {"ratings[", k, "] must be from ", towers_.range.low, " to ", towers_.range.high, "; got ",
+          value});
   }
 }
 
@@ -87,6 +102,7 @@ void FoldIn::add_rows(const GivenRatings& given) {
 }
 
 void FoldIn::gather(const GivenRatings& given, std::optional<float> regularization) {
+  if (implicit_) return gather_implicit(given, regularization);
   const FoldInRule& rule = towers_.fold_in;
   const auto scale =
       static_cast<float>(given.items.empty() ? 1.0
@@ -131,6 +147,28 @@ void FoldIn::gather_filled(const GivenRatings& given) {
     const auto q = factors_of(item);
     for (std::size_t f = 0; f < q.size(); ++f) right[f] += targets_[k] * q[f];
   }
+}
+
+// Targets are what each rating pulls with: confidence times preference.
+void FoldIn::gather_implicit(const GivenRatings& given, std::optional<float> regularization) {
+  const FoldInRule& rule = towers_.fold_in;
+  ridge_.start_from(gram_);
+  targets_.clear();
+  weights_.assign(given.items.size(), 1);
+  std::size_t observed = 0;
+  for (std::size_t k = 0; k < given.items.size(); ++k) {
+    const float strength =
+        rule.implicit->strength(given.values[k], given.weights.empty() ? 1 : given.weights[k]);
+    const auto q = factors_of(given.items[k]);
+    ridge_.add(q, 0, std::abs(strength));
+    targets_.push_back(rule.implicit->pull(strength));
+    const auto right = ridge_.right();
+    for (std::size_t f = 0; f < q.size(); ++f) right[f] += targets_.back() * q[f];
+    if (strength != 0) ++observed;
+  }
+  penalties_.assign(
+      width_, implicit_penalty(regularization.value_or(rule.regularization), rule.frequency_scaling,
+                               rule.implicit->unobserved_weight, observed, towers_.items.rows()));
 }
 
 // The minimum of the penalised cross-entropy, by iteratively reweighted least squares with the
@@ -185,6 +223,7 @@ void FoldIn::solve(const GivenRatings& given, const UserRow& start,
 
 FoldedUser FoldIn::fold(const GivenRatings& given, const UserRow& start,
                         std::optional<float> regularization) {
+  if (towers_.fold_in.ranking) return RankingFoldIn(towers_).fold(given, start, regularization);
   check(given, regularization);
   solve(given, start, regularization);
   FoldedUser user;
@@ -198,6 +237,9 @@ FoldedUser FoldIn::fold(const GivenRatings& given, const UserRow& start,
 
 ScoreParts FoldIn::explain(const GivenRatings& given, std::uint32_t item, const UserRow& start,
                            std::optional<float> regularization) {
+  if (towers_.fold_in.ranking) {
+    return RankingFoldIn(towers_).explain(given, item, start, regularization);
+  }
   if (item >= towers_.items.rows()) {
     fail(ErrorCode::out_of_range, "item", {"item is not known to the model"});
   }

@@ -21,6 +21,12 @@ struct GivenRatings {
   std::span<const float> weights;
 };
 
+// Throws Error unless there are as many values (and weights) as items, every item is below `items`
+// and given once, values are finite and weights and regularization in range. Errors:
+// size_mismatch, out_of_range, duplicate, not_finite.
+void require_ratings(const GivenRatings& given, std::size_t items,
+                     std::optional<float> regularization);
+
 struct FoldedUser {
   std::vector<float> vector;  // factors
   float bias = 0;             // on top of Towers::base_offset
@@ -44,11 +50,12 @@ class FoldIn {
   // Minimises the training loss over the new user's parameters, plus lambda n^s |vector|^2 and
   // likewise for the bias; the model's own lambda unless `regularization` is given (it then holds
   // for vector and bias). For the SVD of a filled matrix, the projection of the filled row (weights
-  // are not used). No ratings: the average user. Errors: size_mismatch, out_of_range (item, weight,
-  // regularization), not_finite, duplicate; out_of_range for a value outside the range of the
-  // logistic link.
-  // `start`: what is known of the user besides the ratings; the penalties hold for the distance
-  // from there. Without it the average user.
+  // are not used). For implicit feedback, the row that training would solve for with these items
+  // (train/implicit_sweeps.h). Of models that were trained to rank, the steps of
+  // rank/ranking_fold_in.h. No ratings: the average user. Errors: size_mismatch, out_of_range
+  // (item, weight, regularization), not_finite, duplicate; out_of_range for a value outside the
+  // range of the logistic link. `start`: what is known of the user besides the ratings; the
+  // penalties hold for the distance from there. Without it the average user.
   FoldedUser fold(const GivenRatings& given, const UserRow& start,
                   std::optional<float> regularization = std::nullopt);
   FoldedUser fold(const GivenRatings& given, std::optional<float> regularization = std::nullopt) {
@@ -72,6 +79,7 @@ class FoldIn {
   void gather(const GivenRatings& given, std::optional<float> regularization);
   void gather_filled(const GivenRatings& given);
   void gather_logistic(const GivenRatings& given);
+  void gather_implicit(const GivenRatings& given, std::optional<float> regularization);
   void add_rows(const GivenRatings& given);
   std::span<const float> factors_of(std::uint32_t item) const;
   void require_finite_solution() const;
@@ -80,9 +88,10 @@ class FoldIn {
 
   const Towers& towers_;
   std::size_t width_;
-  bool filled_, with_bias_;
+  bool filled_, with_bias_, implicit_;
   Ridge ridge_;
   Ridge all_items_;  // for filled matrices: every item with its fill as the target
+  Matrix gram_;      // for implicit feedback: unobserved weight times the items' Gram matrix
   UserRow start_;
   std::vector<float> penalties_, targets_, weights_, solution_;
 };

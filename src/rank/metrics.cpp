@@ -25,16 +25,18 @@ struct UserRanks {
 
 class RankFinder {
  public:
-  RankFinder(const Towers& towers, const Interactions& test, const Interactions* train,
+  RankFinder(const Scorer& scorer, const Interactions& test, const Interactions* train,
              float relevant_from)
-      : towers_(towers),
+      : scorer_(scorer),
         test_(test),
         train_(train),
         relevant_from_(relevant_from),
-        role_(towers.items.rows()) {}
+        role_(scorer.items()),
+        all_scores_(scorer.items()) {}
 
   UserRanks find(std::uint32_t user) {
     UserRanks result;
+    scorer_.score_items(user, all_scores_);
     scores_.clear();
     const auto train_items = items_in_training(user);
     mark(train_items, Role::barred);
@@ -45,12 +47,12 @@ class RankFinder {
       if (item >= role_.size()) continue;
       // An item both in training and test is taken as test: that is what is asked about.
       role_[item] = Role::relevant;
-      scores_.push_back(score(user, item));
+      scores_.push_back(all_scores_[item]);
     }
     // A heap sort: the lists are short, and its code is a tenth of std::sort's.
     std::make_heap(scores_.begin(), scores_.end(), std::greater<>());
     std::sort_heap(scores_.begin(), scores_.end(), std::greater<>());
-    if (result.relevant > 0) rank_against_others(user, result);
+    if (result.relevant > 0) rank_against_others(result);
     mark(train_items, Role::other);
     mark(test_.items_of(user), Role::other);
     return result;
@@ -61,12 +63,11 @@ class RankFinder {
     return train_->items_of(user);
   }
 
+  // Of all items, for the user that find() was asked about last.
+  std::span<const float> scores() const { return all_scores_; }
+
  private:
   enum class Role : char { other, barred, relevant };
-
-  float score(std::uint32_t user, std::uint32_t item) const {
-    return simd::dot(towers_.users.row(user), towers_.items.row(item), towers_.items.stride());
-  }
 
   void mark(std::span<const std::uint32_t> items, Role role) {
     for (const std::uint32_t item : items) {
@@ -74,14 +75,14 @@ class RankFinder {
     }
   }
 
-  void rank_against_others(std::uint32_t user, UserRanks& result) {
+  void rank_against_others(UserRanks& result) {
     // ahead[r]: others that stand before the relevant item r but not before r - 1.
     std::vector<std::uint32_t> ahead(scores_.size() + 1);
     for (std::uint32_t item = 0; item < role_.size(); ++item) {
       if (role_[item] != Role::other) continue;
       ++result.others;
       if (scores_.empty()) continue;
-      const float s = score(user, item);
+      const float s = all_scores_[item];
       if (s < scores_.back()) continue;
       // The first relevant score that is not above s.
       const auto first = std::lower_bound(scores_.begin(), scores_.end(), s, std::greater<>());
@@ -95,12 +96,13 @@ class RankFinder {
     }
   }
 
-  const Towers& towers_;
+  const Scorer& scorer_;
   const Interactions& test_;
   const Interactions* train_;
   float relevant_from_;
-  std::vector<Role> role_;     // of each item for the current user
-  std::vector<float> scores_;  // of the relevant items, descending
+  std::vector<Role> role_;         // of each item for the current user
+  std::vector<float> all_scores_;  // of the current user
+  std::vector<float> scores_;      // of the relevant items, descending
 };
 
 void add(const UserRanks& user, std::uint32_t k, RankingAtK& sums) {
@@ -176,7 +178,7 @@ RatingErrors rating_errors(std::span<const float> scores, std::span<const float>
   return sums.errors();
 }
 
-RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
+RankingMetrics ranking_metrics(const Scorer& scorer, const Interactions& test,
                                const Interactions* train, std::span<const std::uint32_t> ks,
                                float relevant_from) {
   for (const std::uint32_t k : ks) {
@@ -184,14 +186,12 @@ RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
   }
   RankingMetrics result;
   result.at.resize(ks.size());
-  std::vector<std::vector<char>> recommended(ks.size(), std::vector<char>(towers.items.rows()));
+  std::vector<std::vector<char>> recommended(ks.size(), std::vector<char>(scorer.items()));
   const std::uint32_t largest_k = ks.empty() ? 0 : *std::max_element(ks.begin(), ks.end());
 
-  RankFinder finder(towers, test, train, relevant_from);
-  ItemRanker ranker(towers);
+  RankFinder finder(scorer, test, train, relevant_from);
   std::uint32_t with_pairs = 0;
-  for (std::uint32_t user = 0; user < std::min<std::size_t>(test.users(), towers.users.rows());
-       ++user) {
+  for (std::uint32_t user = 0; user < std::min<std::size_t>(test.users(), scorer.users()); ++user) {
     const UserRanks ranks = finder.find(user);
     if (ranks.relevant == 0) continue;
     ++result.users;
@@ -199,8 +199,8 @@ RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
       ++with_pairs;
       result.auc += ranks.pairs_in_order / (double(ranks.others) * double(ranks.ranks.size()));
     }
-    const auto top = ranker.top(user_view(towers, user), largest_k,
-                                {finder.items_in_training(user), {}, std::nullopt});
+    const auto top =
+        top_of(finder.scores(), largest_k, {finder.items_in_training(user), {}, std::nullopt});
     for (std::size_t j = 0; j < ks.size(); ++j) {
       add(ranks, ks[j], result.at[j]);
       for (std::size_t r = 0; r < std::min<std::size_t>(top.size(), ks[j]); ++r) {
@@ -216,9 +216,15 @@ RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
       *sum /= result.users;
     }
     at.coverage = static_cast<double>(std::count(recommended[j].begin(), recommended[j].end(), 1)) /
-                  static_cast<double>(towers.items.rows());
+                  static_cast<double>(scorer.items());
   }
   return result;
+}
+
+RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
+                               const Interactions* train, std::span<const std::uint32_t> ks,
+                               float relevant_from) {
+  return ranking_metrics(TowersScorer(towers), test, train, ks, relevant_from);
 }
 
 }  // namespace featherfm

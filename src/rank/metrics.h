@@ -7,6 +7,7 @@
 
 #include "data/interactions.h"
 #include "model/towers.h"
+#include "rank/scorer.h"
 
 namespace featherfm {
 
@@ -49,6 +50,9 @@ struct RankingMetrics {
 // Relevant items that are unknown to the model count as never found. An item both in `train` and
 // relevant in `test` is ranked as relevant, but never counts for coverage. Each k must be at
 // least 1.
+RankingMetrics ranking_metrics(const Scorer& scorer, const Interactions& test,
+                               const Interactions* train, std::span<const std::uint32_t> ks,
+                               float relevant_from);
 RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
                                const Interactions* train, std::span<const std::uint32_t> ks,
                                float relevant_from);

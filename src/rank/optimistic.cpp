@@ -29,7 +29,8 @@ std::vector<Scored> optimistic_top(const SampleTowers& towers, const SampleUser&
       squares += double{score} * double{score};
     }
     const double mean = sum / count;
-    const double variance = std::max(0.0, squares / count - mean * mean);
+    const double variance =
+        std::max(0.0, squares / count - mean * mean) + towers.variance(user, item);
     best.offer(item, static_cast<float>(mean + deviations * std::sqrt(variance)));
   }
   return best.take();

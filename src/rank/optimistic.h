@@ -8,8 +8,9 @@
 
 namespace featherfm {
 
-// At most `n` items by mean + `deviations` standard deviations of their scores over the samples; 0
-// ranks by the mean. `items`: how many there are. Scores are in the units of the score.
+// At most `n` items by mean + `deviations` standard deviations of their scores over the samples and
+// within them; 0 ranks by the mean. `items`: how many there are. Scores are in the units of the
+// score.
 std::vector<Scored> optimistic_top(const SampleTowers& towers, const SampleUser& user,
                                    std::uint32_t items, std::size_t n, double deviations,
                                    const ItemFilter& filter);

@@ -124,6 +124,36 @@ void check_items(const GivenRatings& given, std::size_t items) {
 
 }  // namespace
 
+// The variances of the user's own parameters given the items' means: with the precision of the
+// priors over that of the noise as the penalty, noise^2 / (penalty + sum of the slopes' squares).
+void SampleFoldIn::add_own_variances(const GivenRatings& given, std::optional<float> regularization,
+                                     SampleUser& user) const {
+  const Posterior& posterior = *model_.posterior;
+  const std::size_t k = posterior.factors, first = samples_.samples();
+  const double noise = double{posterior.noise[0]} * double{posterior.noise[0]};
+  const double penalty = regularization ? double{*regularization} : double{posterior.penalties[0]};
+  double own = 0;
+  for (std::size_t f = 0; f <= k; ++f) {  // the last: the bias
+    double slopes = 0;
+    for (std::size_t n = 0; n < given.items.size(); ++n) {
+      const double weight = given.weights.empty() ? 1.0 : double{given.weights[n]};
+      const double q = f < k ? double{towers_.items.row(given.items[n])[f]} : 1;
+      slopes += weight * q * q;
+    }
+    if (!(penalty + slopes > 0)) continue;
+    const double t = noise / (penalty + slopes);
+    if (f == k) {
+      if (model_.fold_in.user_bias) own += t;
+      continue;
+    }
+    const double a = double{user.row[f]} - double{start_.row[f]};
+    user.parts[first + 1 + f] += static_cast<float>(t);
+    user.parts[first + 1 + k + f] += static_cast<float>(t * a);
+    own += t * (a * a - 0.5 * t);
+  }
+  user.parts[first] += static_cast<float>(own);
+}
+
 SampleUser SampleFoldIn::fold(const GivenRatings& given,
                               std::optional<float> regularization) const {
   check_items(given, towers_.items.rows());
@@ -135,6 +165,9 @@ SampleUser SampleFoldIn::fold(const GivenRatings& given,
     const FoldedUser folded = OneSample(*this, given, s, std::nullopt).fold(regularization);
     for (std::size_t f = 0; f < k; ++f) user.row[s * k + f] = scale * folded.vector[f];
     user.parts[s] = folded.bias;
+  }
+  if (model_.posterior->variational && model_.fold_in.own_parameters) {
+    add_own_variances(given, regularization, user);
   }
   return user;
 }

@@ -29,6 +29,8 @@ class SampleFoldIn {
 
  private:
   struct OneSample;
+  void add_own_variances(const GivenRatings& given, std::optional<float> regularization,
+                         SampleUser& user) const;
 
   const FactorizationMachine& model_;
   const Towers& towers_;

@@ -43,6 +43,23 @@ std::vector<Scored> ItemRanker::top(UserView user, std::size_t n, const ItemFilt
   return result;
 }
 
+std::vector<Scored> top_of(std::span<const float> scores, std::size_t n, const ItemFilter& filter) {
+  std::vector<char> barred(scores.size(), filter.candidates ? 1 : 0);
+  const auto mark = [&](std::span<const std::uint32_t> items, char value) {
+    for (const std::uint32_t item : items) {
+      if (item < barred.size()) barred[item] = value;
+    }
+  };
+  if (filter.candidates) mark(*filter.candidates, 0);
+  mark(filter.seen, 1);
+  mark(filter.exclude, 1);
+  BestN best(std::min(n, scores.size()));
+  for (std::uint32_t item = 0; item < barred.size(); ++item) {
+    if (!barred[item]) best.offer(item, scores[item]);
+  }
+  return best.take();
+}
+
 std::vector<Scored> similar_rows(const Matrix& tower, std::size_t factors,
                                  std::span<const float> wanted, std::size_t n, Similarity measure,
                                  std::optional<std::uint32_t> except) {

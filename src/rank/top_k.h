@@ -48,6 +48,12 @@ class ItemRanker {
   std::vector<Scored> top(UserView user, std::size_t n, const ItemFilter& filter,
                           Scan scan = Scan::exact);
 
+  // To be called when items of the towers have changed or come in.
+  void items_changed() {
+    barred_.assign(towers_.items.rows(), 0);
+    int8_items_.reset();
+  }
+
  private:
   void mark(std::span<const std::uint32_t> items, bool barred);
 
@@ -55,6 +61,9 @@ class ItemRanker {
   std::vector<char> barred_;
   std::optional<Int8Items> int8_items_;
 };
+
+// At most `n` items by scores that are there already, one for each item.
+std::vector<Scored> top_of(std::span<const float> scores, std::size_t n, const ItemFilter& filter);
 
 enum class Similarity { cosine, dot };
 

@@ -16,6 +16,17 @@
 //   n = sum w,  c = sum w r,  cS = sum w r^2,  E = sum w e,  Eq = sum w e r.
 // So a block's columns are worked off on the table alone, and the examples are visited twice per
 // block and factor: to gather these sums, and to bring e and q up to date.
+//
+// Where parameters are independent random variables with means v_j and variances tau_j, S and B
+// are to be expectations (the mean field of variational inference). With a_j = v_j x_j and
+// t_j = tau_j x_j^2, T = sum_j t_j and D = sum_j t_j a_j of each example, the slope has the
+// variance x_l^2 (T - t_l), the error what it has in common with the slope, and
+//   S = sum w (h^2 + x_l^2 (T - t_l)),   B = sum w (h e + x_l (q (T - t_l) - D + t_l a_l)),
+// e the error of the mean. T and D are additive over the blocks like q, and with R and P what the
+// other blocks bring to them, three further sums per table row suffice: sum w R, sum w r R, sum w
+// P. By one factor the score of an example varies by
+//   sum_j t_j (q - a_j)^2 + sum_{j < l} t_j t_l
+//     = T q^2 - 2 q D + 1/2 T^2 + sum_j (t_j a_j^2 - 1/2 t_j^2).
 #pragma once
 
 #include <cstdint>
@@ -28,17 +39,22 @@
 
 namespace featherfm {
 
+// A parameter, and its variance where it has one.
+struct Coordinate {
+  float value = 0, variance = 0;
+};
+
 // Says what value each coordinate takes next.
 class CoordinateRule {
  public:
   virtual ~CoordinateRule() = default;
   // Before the columns of a part are visited: of the linear part, or of a factor. `values`: one for
-  // each column of the model.
-  virtual void begin_linear(const float* values) = 0;
-  virtual void begin_factor(std::uint32_t factor, const float* values) = 0;
+  // each column of the model; likewise `variances`, null where there are none.
+  virtual void begin_linear(const float* values, const float* variances) = 0;
+  virtual void begin_factor(std::uint32_t factor, const float* values, const float* variances) = 0;
   // S and B as above; for the constant S is the sum of the weights, B that of the weighted errors.
-  virtual float choose_constant(double s, double b, float old) = 0;
-  virtual float choose(std::uint32_t column, double s, double b, float old) = 0;
+  virtual Coordinate choose_constant(double s, double b, Coordinate old) = 0;
+  virtual Coordinate choose(std::uint32_t column, double s, double b, Coordinate old) = 0;
 };
 
 class CoordinateSweep {
@@ -57,8 +73,11 @@ class CoordinateSweep {
     bool constant = true, linear = true;
   };
   // One sweep over the constant, the linear part and every factor, with a pause every few tens of
-  // thousand examples. Brings model and errors up to date.
-  Work run(FactorizationMachine& model, CoordinateRule& rule, Parts parts);
+  // thousand examples. Brings model and errors up to date, and `variances`, where given.
+  Work run(FactorizationMachine& model, CoordinateRule& rule, Parts parts,
+           Variances* variances = nullptr);
+  // After a run with variances: those of the scores, weighted and summed over the examples.
+  double score_variance() const { return score_variance_; }
   // How much of a running sweep is done, 0 to 1.
   double fraction() const { return fraction_; }
 
@@ -79,6 +98,13 @@ class CoordinateSweep {
   struct RowChange {
     float shift = 0, slope = 0, q_before = 0, unused = 0;
   };
+  // The same for T and D.
+  struct SpreadSum {
+    double t = 0, r_t = 0, d = 0;
+  };
+  struct SpreadChange {
+    float t_slope = 0, d_slope = 0, t_before = 0, d_before = 0;
+  };
   struct BlockState {
     const Block* block;
     std::vector<Column> columns;  // those that occur in the table
@@ -87,30 +113,44 @@ class CoordinateSweep {
     std::vector<double> q;       // q_b
     std::vector<RowSum> sums;
     std::vector<RowChange> changes;
+    // Only where there are variances.
+    std::vector<double> t, d;  // T_b, D_b
+    std::vector<SpreadSum> spread_sums;
+    std::vector<SpreadChange> spread_changes;
   };
 
   // The steps of run(); those with a range do a piece of the examples or of a block's columns.
   void begin_linear(BlockState& state);
   void gather_linear(BlockState& state, std::size_t begin, std::size_t end);
   void update_linear(BlockState& state, std::size_t begin, std::size_t end, float* linear,
-                     CoordinateRule& rule);
+                     float* tau, CoordinateRule& rule);
   void scatter_linear(const BlockState& state, std::size_t begin, std::size_t end);
 
   void begin_factor(const float* v);
   void sum_factor(std::size_t begin, std::size_t end);
   void begin_block(BlockState& state);
-  template <bool weighted>
+  // `spread`: whether there are variances.
+  template <bool weighted, bool spread>
   void gather(BlockState& state, std::size_t begin, std::size_t end);
-  void update(BlockState& state, std::size_t begin, std::size_t end, float* v,
+  template <bool spread>
+  void update(BlockState& state, std::size_t begin, std::size_t end, float* v, float* tau,
               CoordinateRule& rule);
+  template <bool spread>
   void scatter(const BlockState& state, std::size_t begin, std::size_t end);
   static void end_block(BlockState& state);
+
+  void begin_spread(const float* v, const float* tau);
+  void sum_spread(std::size_t begin, std::size_t end);
+  // What the scores vary by one factor, after its last block.
+  void add_score_variance(std::size_t begin, std::size_t end);
+  void add_table_variance(const BlockState& state, const float* v, const float* tau);
 
   double sum_of_errors(std::size_t begin, std::size_t end) const;
 
   std::vector<BlockState> blocks_;
   std::vector<float> errors_, q_, weights_;
-  double total_weight_ = 0, fraction_ = 0;
+  std::vector<float> t_, d_;  // only where there are variances
+  double total_weight_ = 0, fraction_ = 0, score_variance_ = 0;
 };
 
 }  // namespace featherfm

@@ -184,13 +184,59 @@ void Cutpoints::restore(std::vector<double> cutpoints) {
   for (std::size_t j = 1; j < gamma_.size(); ++j) a_[j] = portable_log(gamma_[j] - gamma_[j - 1]);
 }
 
+void Cutpoints::take(std::span<const float> scores) {
+  for (std::size_t k = 0; k < order_.size(); ++k) scores_[k] = scores[order_[k]];
+}
+
+std::span<const float> Cutpoints::piece_of(std::uint32_t c, std::uint32_t k) const {
+  return std::span<const float>(scores_).subspan(k, std::min(piece, begin_[c + 1] - k));
+}
+
+double Cutpoints::log_prior() const {
+  double sum = 0;
+  for (const double a : a_) sum -= 0.5 * prior_precision * a * a;
+  return sum;
+}
+
+Work Cutpoints::improve(std::span<const float> scores) {
+  const std::size_t n = a_.size();
+  take(scores);
+  Vector move(n);
+  // Where the step comes from, then its whole, a quarter of it, a sixteenth ...
+  double share = 0, before = 0;
+  for (int trial = 0; trial < 6; ++trial) {
+    Vector candidate = a_;
+    for (std::size_t j = 0; j < n; ++j) candidate[j] += share * move[j];
+    const Vector gamma = cutpoints_of(candidate);
+    Likelihood likelihood(n);
+    for (std::uint32_t c = 0; c <= n; ++c) {
+      for (std::uint32_t k = begin_[c]; k < begin_[c + 1]; k += piece) {
+        likelihood.add(gamma, c, piece_of(c, k));
+        co_yield Pause{};
+      }
+    }
+    const Posterior posterior = posterior_of(candidate, likelihood);
+    if (trial == 0) {
+      before = posterior.log;
+      move = posterior.gradient;
+      solve(factor_of(posterior), move);
+      for (double& x : move) x = std::clamp(x, -1.0, 1.0);
+      share = 1;
+      continue;
+    }
+    const bool ascends = std::ranges::adjacent_find(gamma, std::greater_equal<>()) == gamma.end();
+    if (posterior.log >= before && ascends) {
+      restore(gamma);
+      co_return;
+    }
+    share *= 0.25;
+  }
+}
+
 Work Cutpoints::draw(Random& random, std::span<const float> scores) {
   const std::size_t n = a_.size();
   if (n == 0) co_return;
-  const auto piece_of = [this](std::uint32_t c, std::uint32_t k) {
-    return std::span<const float>(scores_).subspan(k, std::min(piece, begin_[c + 1] - k));
-  };
-  for (std::size_t k = 0; k < order_.size(); ++k) scores_[k] = scores[order_[k]];
+  take(scores);
   Vector mode = a_, lower;
   double current = 0;
   // Two Newton steps from where the chain is arrive at the mode, or near enough to propose from.

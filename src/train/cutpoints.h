@@ -35,7 +35,15 @@ class Cutpoints {
   // (Albert and Chib 2001, "Sequential Ordinal Modeling").
   Work draw(Random& random, std::span<const float> scores);
 
+  // One Newton step towards the mode of that posterior, shortened until it does not lead down.
+  Work improve(std::span<const float> scores);
+  // Logarithm of the prior's density at the cutpoints, up to a constant.
+  double log_prior() const;
+
  private:
+  void take(std::span<const float> scores);
+  // The examples of class c behind the first k, at most a piece.
+  std::span<const float> piece_of(std::uint32_t c, std::uint32_t k) const;
   std::vector<double> gamma_, a_;
   // Examples by class: those of class c are order_[begin_[c]] to order_[begin_[c + 1] - 1].
   std::vector<std::uint32_t> order_, begin_;

@@ -71,20 +71,20 @@ class FmAls final : public FmTrainer {
           constant_(constant_penalty),
           anchor_(anchor) {}
 
-    void begin_linear(const float*) override {
+    void begin_linear(const float*, const float*) override {
       part_ = penalties_.linear.data();
       factor_.reset();
     }
-    void begin_factor(std::uint32_t factor, const float*) override {
+    void begin_factor(std::uint32_t factor, const float*, const float*) override {
       part_ = penalties_.factors.data();
       factor_ = factor;
     }
-    float choose_constant(double s, double b, float old) override {
+    Coordinate choose_constant(double s, double b, Coordinate old) override {
       if (!anchor_) return minimum(s, b, old, constant_, 0);
       return minimum(s, b, old, constant_ + anchor_->curvature * anchor_->parameters.examples,
                      anchor_->parameters.constant);
     }
-    float choose(std::uint32_t column, double s, double b, float old) override {
+    Coordinate choose(std::uint32_t column, double s, double b, Coordinate old) override {
       if (examples_[column] == 0) return old;
       const double evidence = anchor_ ? anchor_->evidence(column) : 0;
       if (evidence == 0) return minimum(s, b, old, part_[column], 0);
@@ -97,11 +97,11 @@ class FmAls final : public FmTrainer {
     }
 
    private:
-    static float minimum(double s, double b, float old, double lambda, float center) {
+    static Coordinate minimum(double s, double b, Coordinate old, double lambda, float center) {
       const double curvature = s + lambda;
-      return curvature > 0
-                 ? static_cast<float>((s * double{old} - b + lambda * double{center}) / curvature)
-                 : old;
+      if (!(curvature > 0)) return old;
+      return {static_cast<float>((s * double{old.value} - b + lambda * double{center}) / curvature),
+              0};
     }
 
     const std::vector<std::uint32_t>& examples_;

@@ -8,76 +8,56 @@
 #include "base/normal.h"
 #include "model/posterior_prediction.h"
 #include "train/coordinate_sweep.h"
-#include "train/cutpoints.h"
-#include "train/validation.h"
+#include "train/fm_priors.h"
+#include "train/latent_targets.h"
 
 namespace featherfm {
 namespace {
-
-constexpr std::size_t most_classes = 100;
 
 // Draws each coordinate from its normal distribution given the others.
 class Draw final : public CoordinateRule {
  public:
   Draw(const std::vector<ColumnField>& fields, std::size_t columns, std::size_t factors,
        Random& random)
-      : random_(random),
-        fields_(fields),
-        field_of_(columns),
-        priors_((factors + 1) * fields.size(), Prior{}) {
-    for (std::size_t g = 0; g < fields.size(); ++g) {
-      std::ranges::fill(std::span(field_of_).subspan(fields[g].begin, fields[g].columns),
-                        static_cast<std::uint32_t>(g));
-    }
-  }
+      : priors(fields, columns, factors), random_(random), columns_(columns) {}
 
+  FieldPriors priors;
   double alpha = 1;  // precision of the noise
 
-  void begin_linear(const float* values) override { draw_priors(0, values); }
-  void begin_factor(std::uint32_t f, const float* values) override { draw_priors(f + 1, values); }
+  void begin_linear(const float* values, const float*) override { draw_priors(0, values); }
+  void begin_factor(std::uint32_t f, const float* values, const float*) override {
+    draw_priors(f + 1, values);
+  }
 
-  float choose_constant(double s, double b, float old) override {
+  Coordinate choose_constant(double s, double b, Coordinate old) override {
     const double precision = alpha * s;
     if (!(precision > 0)) return old;
-    return static_cast<float>(double{old} - b / s + random_.normal() / std::sqrt(precision));
+    return {static_cast<float>(double{old.value} - b / s + random_.normal() / std::sqrt(precision)),
+            0};
   }
-  float choose(std::uint32_t column, double s, double b, float old) override {
-    const Prior& prior = part_[field_of_[column]];
+  Coordinate choose(std::uint32_t column, double s, double b, Coordinate old) override {
+    const FieldPrior& prior = priors.at(part_, priors.field_of(column));
     const double precision = prior.precision + alpha * s;
-    const double mean = (prior.precision * prior.mean + alpha * (s * double{old} - b)) / precision;
-    return static_cast<float>(mean + random_.normal() / std::sqrt(precision));
+    const double mean =
+        (prior.precision * prior.mean + alpha * (s * double{old.value} - b)) / precision;
+    return {static_cast<float>(mean + random_.normal() / std::sqrt(precision)), 0};
   }
 
-  // Precision of a field's linear weights (part 0) or of its factor f (part f + 1).
-  double precision(std::size_t part, std::size_t field) const {
-    return priors_[part * fields_.size() + field].precision;
-  }
-
-  // For the chain to go on.
-  std::vector<double> state() const {
-    std::vector<double> result;
-    for (const Prior& prior : priors_) result.insert(result.end(), {prior.precision, prior.mean});
-    return result;
-  }
-  void restore(const std::vector<double>& state) {
-    for (std::size_t k = 0; k < priors_.size() && 2 * k + 1 < state.size(); ++k) {
-      priors_[k] = {state[2 * k], state[2 * k + 1]};
-    }
+  // For another chain.
+  void start_anew() {
+    priors.start_anew();
+    alpha = 1;
   }
 
  private:
-  struct Prior {
-    double precision = 1, mean = 0;
-  };
-
   void draw_priors(std::size_t part, const float* values) {
-    part_ = &priors_[part * fields_.size()];
-    for (std::size_t g = 0; g < fields_.size(); ++g) {
-      Prior& prior = part_[g];
-      const double count = fields_[g].columns;
+    part_ = part;
+    for (std::size_t g = 0; g < priors.fields().size(); ++g) {
+      FieldPrior& prior = priors.at(part, g);
+      const ColumnField& field = priors.fields()[g];
+      const double count = field.columns;
       double sum = 0, squares = 0;
-      for (const float value :
-           std::span(values, field_of_.size()).subspan(fields_[g].begin, fields_[g].columns)) {
+      for (const float value : std::span(values, columns_).subspan(field.begin, field.columns)) {
         sum += double{value};
         squares += (double{value} - prior.mean) * (double{value} - prior.mean);
       }
@@ -88,30 +68,7 @@ class Draw final : public CoordinateRule {
   }
 
   Random& random_;
-  const std::vector<ColumnField>& fields_;
-  std::vector<std::uint32_t> field_of_;
-  std::vector<Prior> priors_;
-  Prior* part_ = nullptr;
-};
-
-// What a sample says of a score, for the running average.
-struct SampleLink {
-  Task task;
-  ValueRange range;
-  std::span<const float> classes;
-  std::span<const double> cutpoints;
-
-  // The values that the sample predicts, in place of the scores; padded like the kernels want them.
-  AlignedFloats values(const std::vector<float>& scores) const {
-    AlignedFloats values(padded(scores.size()));
-    std::ranges::copy(scores, values.begin());
-    if (task == Task::classification) normal_cdf(values.data(), values.size());
-    if (task == Task::ordinal) class_means(classes, cutpoints, values.data(), values.size());
-    if (task == Task::regression) {
-      for (float& value : values) value = std::clamp(value, range.low, range.high);
-    }
-    return values;
-  }
+  std::size_t columns_, part_ = 0;
 };
 
 class FmGibbs final : public FmTrainer {
@@ -122,7 +79,8 @@ class FmGibbs final : public FmTrainer {
         random_(options.seed ^ 0x61bb561bb561bb56u),  // another stream than the initial factors
         sample_(initial_sample(start)),
         sweep_(*data_.train),
-        draw_(data_.space.fields, sample_.columns(), options.factors, random_) {
+        draw_(data_.space.fields, sample_.columns(), options.factors, random_),
+        latent_(options.task, data_.train->targets) {
     const Design& design = *data_.train;
     if (options.task == Task::regression) {
       sweep_.set_weights(design.weights);
@@ -130,7 +88,6 @@ class FmGibbs final : public FmTrainer {
       fail(ErrorCode::invalid_argument, "weights",
            {"classes cannot be sampled with weights; repeat or leave out interactions instead"});
     }
-    if (options.task == Task::ordinal) find_classes();
     if (start && start->posterior) go_on_from(*start);
     if (data_.validation) sums_.resize(data_.validation->size());
     end_sweep();
@@ -145,17 +102,7 @@ class FmGibbs final : public FmTrainer {
   double noise() const override {
     return options_.task == Task::regression ? 1 / std::sqrt(draw_.alpha) : 1;
   }
-  std::vector<FieldPenalty> learned_penalties() const override {
-    std::vector<FieldPenalty> result;
-    for (std::size_t g = 0; g < data_.space.fields.size(); ++g) {
-      double factors = 0;
-      for (std::size_t f = 0; f < options_.factors; ++f) factors += draw_.precision(f + 1, g);
-      if (options_.factors > 0) factors /= options_.factors;
-      result.push_back({data_.space.fields[g].name, static_cast<float>(draw_.precision(0, g)),
-                        static_cast<float>(factors)});
-    }
-    return result;
-  }
+  std::vector<FieldPenalty> learned_penalties() const override { return draw_.priors.penalties(); }
 
  private:
   // Examples between two pauses.
@@ -163,10 +110,12 @@ class FmGibbs final : public FmTrainer {
 
   Work train() override {
     const Design& design = *data_.train;
-    const std::uint32_t total = options_.burn_in + options_.samples;
+    const std::uint32_t total = options_.chains * options_.burn_in + options_.samples;
     // Every `spacing`-th sample is kept, the last one among them.
     const std::uint32_t keep = std::min(options_.keep, options_.samples);
     const std::uint32_t spacing = (options_.samples + keep - 1) / keep;
+    std::uint32_t chain = 0, counted = 0;  // samples of all chains so far
+    std::uint32_t burn_in = options_.burn_in, samples = samples_of(chain);  // to come, of this one
     for (epoch_ = 1;; ++epoch_) {
       DesignScores scores(sample_, design);
       while (!scores.advance()) co_yield Pause{};
@@ -179,7 +128,7 @@ class FmGibbs final : public FmTrainer {
           part.resume();
           co_yield Pause{};
         }
-        losses = train_losses(scores.scores());
+        losses = latent_.losses(scores.scores(), sample_.range);
       }
       const bool constant = options_.constant && options_.task != Task::ordinal;
       for (Work sweep = sweep_.run(sample_, draw_, {constant, options_.linear}); !sweep.done();) {
@@ -189,20 +138,39 @@ class FmGibbs final : public FmTrainer {
       }
       if (!sample_.all_finite() || !finite(sweep_.errors())) fail_diverged();
 
+      const bool counts = burn_in == 0;
+      counts ? (--samples, ++counted) : --burn_in;
       std::optional<Losses> validation;
       if (data_.validation) {
         DesignScores held_out(sample_, *data_.validation);
         while (!held_out.advance()) co_yield Pause{};
-        validation = add_to_average(held_out.scores());
+        validation = add_to_average(held_out.scores(), counts);
       }
       ++chain_.sweeps;
       end_sweep();
-      if (epoch_ > options_.burn_in && (total - epoch_) % spacing == 0) kept_.push_back(last_);
+      if (counts && (options_.samples - counted) % spacing == 0) kept_.push_back(last_);
       finished_ = epoch_;
       finished_epoch_ = EpochLosses{losses, validation, true};
       if (epoch_ == total) co_return;
+      if (samples == 0) {
+        burn_in = options_.burn_in;
+        samples = samples_of(++chain);
+        start_chain(chain);
+      }
       co_yield Pause{};
     }
+  }
+
+  std::uint32_t samples_of(std::uint32_t chain) const {
+    return options_.samples / options_.chains + (chain < options_.samples % options_.chains);
+  }
+
+  // Only the random numbers go on. Until the next sweep is done model() is as before.
+  void start_chain(std::uint32_t number) {
+    sample_ = initial_sample(nullptr, number);
+    draw_.start_anew();
+    latent_.start_anew();
+    chain_.sweeps = 0;
   }
 
   [[noreturn]] void fail_diverged() const {
@@ -211,7 +179,8 @@ class FmGibbs final : public FmTrainer {
           ": parameters are no longer finite. Scale very large features and ratings down"});
   }
 
-  FactorizationMachine initial_sample(const FactorizationMachine* start) const {
+  FactorizationMachine initial_sample(const FactorizationMachine* start,
+                                      std::uint32_t number = 0) const {
     FmOptions common;
     common.task = options_.task == Task::classification ? Task::classification : Task::regression;
     common.factors = options_.factors;
@@ -219,7 +188,7 @@ class FmGibbs final : public FmTrainer {
     common.linear = options_.linear;
     common.initial_scale = options_.initial_scale;
     common.value_range = options_.value_range;
-    common.seed = options_.seed;
+    common.seed = options_.seed + number * 0x9e3779b97f4a7c15u;
     const ColumnCounts counts = count_columns(*data_.train);
     if (!start) {
       FactorizationMachine sample = initial_machine(common, data_, counts, nullptr);
@@ -227,7 +196,7 @@ class FmGibbs final : public FmTrainer {
       if (options_.task != Task::regression) sample.constant = 0;
       return sample;
     }
-    if (!start->posterior) {
+    if (!start->posterior || start->posterior->variational) {
       fail(ErrorCode::invalid_argument, "model",
            {"only a model that was sampled can be continued by sampling"});
     }
@@ -244,14 +213,13 @@ class FmGibbs final : public FmTrainer {
 
   void go_on_from(const FactorizationMachine& start) {
     const Posterior& posterior = *start.posterior;
-    if (posterior.task != options_.task || posterior.classes.size() != classes_.size() ||
-        !std::equal(classes_.begin(), classes_.end(), posterior.classes.begin())) {
+    if (posterior.task != options_.task || posterior.classes != latent_.classes()) {
       fail(ErrorCode::invalid_argument, "data",
            {"a chain goes on with the task and the classes it began with"});
     }
     random_.restore(posterior.chain.random);
-    draw_.restore(posterior.chain.priors);
-    if (cutpoints_) cutpoints_->restore(posterior.chain.cutpoints);
+    draw_.priors.restore(posterior.chain.priors);
+    if (latent_.ordinal()) latent_.cutpoints().restore(posterior.chain.cutpoints);
     chain_.sweeps = posterior.chain.sweeps;
     const auto places = column_translation(start.space, data_.space);
     for (std::size_t s = 0; s < posterior.samples(); ++s) {
@@ -261,27 +229,6 @@ class FmGibbs final : public FmTrainer {
                        posterior.penalties[s],
                        {cutpoints.begin(), cutpoints.end()}});
     }
-  }
-
-  // The classes are the distinct targets.
-  void find_classes() {
-    const std::vector<float>& targets = data_.train->targets;
-    for (const float target : targets) {
-      const auto place = std::ranges::lower_bound(classes_, target);
-      if (place != classes_.end() && *place == target) continue;
-      if (classes_.size() == most_classes) {
-        fail(ErrorCode::out_of_range, "ratings",
-             {"the task \"ordinal\" takes at most ", most_classes,
-              " different ratings; use \"regression\""});
-      }
-      classes_.insert(place, target);
-    }
-    class_of_.reserve(targets.size());
-    for (const float target : targets) {
-      const auto place = std::ranges::lower_bound(classes_, target);
-      class_of_.push_back(static_cast<std::uint32_t>(place - classes_.begin()));
-    }
-    cutpoints_.emplace(class_of_);
   }
 
   // Regression: the errors, and a new precision of the noise.
@@ -303,65 +250,32 @@ class FmGibbs final : public FmTrainer {
 
   // Classes: new cutpoints, and latent scores between those of each example's class.
   Work draw_latent(const std::vector<float>& scores) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    if (cutpoints_) {
-      for (Work part = cutpoints_->draw(random_, scores); !part.done();) {
+    if (latent_.ordinal()) {
+      for (Work part = latent_.cutpoints().draw(random_, scores); !part.done();) {
         part.resume();
         co_yield Pause{};
       }
     }
     for (std::size_t k = 0; k < scores.size(); ++k) {
       const double score = scores[k];
-      double low, high;
-      if (cutpoints_) {
-        low = low_end(cutpoints_->values(), class_of_[k]);
-        high = high_end(cutpoints_->values(), class_of_[k]);
-      } else {
-        const bool one = label_of(data_.train->targets[k]) == 1;
-        low = one ? 0 : -infinity;
-        high = one ? infinity : 0;
-      }
+      const auto [low, high] = latent_.ends(k);
       const double noise = truncated_normal(random_, low - score, high - score);
       sweep_.errors()[k] = static_cast<float>(-noise);
       if (k % piece == 0) co_yield Pause{};
     }
   }
 
-  // Of the sample that the sweep began with.
-  Losses train_losses(const std::vector<float>& scores) const {
-    LossSums sums;
-    const AlignedFloats values = sample_link().values(scores);
-    for (std::size_t k = 0; k < scores.size(); ++k) {
-      sums.add(values[k], target_of(data_.train->targets[k]), 1, Link::identity, sample_.range);
-    }
-    Losses losses = sums.losses();
-    losses.mae = 0;
-    return losses;
-  }
-
-  float target_of(float target) const {
-    return options_.task == Task::classification ? label_of(target) : target;
-  }
-
-  SampleLink sample_link() const {
-    return {options_.task, sample_.range, classes_,
-            cutpoints_ ? std::span<const double>(cutpoints_->values()) : std::span<const double>{}};
-  }
-
-  // The average over all samples after the burn-in; before, of the sweep alone.
-  Losses add_to_average(const std::vector<float>& scores) {
+  // The average over all samples so far; before the first, of the sweep alone.
+  Losses add_to_average(const std::vector<float>& scores, bool counts) {
     const Design& design = *data_.validation;
-    const AlignedFloats values = sample_link().values(scores);
-    const bool counts = epoch_ > options_.burn_in;
+    const AlignedFloats values = latent_.values(scores, sample_.range);
     if (counts) ++averaged_;
     LossSums losses;
     for (std::size_t k = 0; k < scores.size(); ++k) {
       double value = values[k];
-      if (counts) {
-        sums_[k] += value;
-        value = sums_[k] / averaged_;
-      }
-      losses.add(value, target_of(design.targets[k]), design.weight(k), Link::identity,
+      if (counts) sums_[k] += value;
+      if (averaged_ > 0) value = sums_[k] / averaged_;
+      losses.add(value, latent_.target(design.targets[k]), design.weight(k), Link::identity,
                  sample_.range);
     }
     return losses.losses();
@@ -372,18 +286,11 @@ class FmGibbs final : public FmTrainer {
     last_.machine = sample_;
     last_.machine.space = {};
     last_.noise = static_cast<float>(noise());
-    double precision = 0;
-    const ColumnField* user = data_.space.find(user_field);
-    if (user && options_.factors > 0) {
-      const auto g = static_cast<std::size_t>(user - data_.space.fields.data());
-      for (std::size_t f = 0; f < options_.factors; ++f) precision += draw_.precision(f + 1, g);
-      precision /= options_.factors * draw_.alpha;
-    }
-    last_.penalty = static_cast<float>(precision);
-    chain_.priors = draw_.state();
+    last_.penalty = static_cast<float>(draw_.priors.user_penalty(draw_.alpha));
+    chain_.priors = draw_.priors.state();
     chain_.random = random_.state();
-    if (cutpoints_) {
-      chain_.cutpoints = cutpoints_->values();
+    if (latent_.ordinal()) {
+      chain_.cutpoints = latent_.cutpoints().values();
       last_.cutpoints.assign(chain_.cutpoints.begin(), chain_.cutpoints.end());
     }
     model_.reset();
@@ -397,9 +304,8 @@ class FmGibbs final : public FmTrainer {
     std::vector<FactorizationMachine> samples;
     Posterior posterior;
     posterior.task = options_.task;
-    posterior.classes = classes_;
-    posterior.cutpoints =
-        Matrix((all.size() + step - 1) / step, classes_.empty() ? 0 : classes_.size() - 1);
+    posterior.classes = latent_.classes();
+    posterior.cutpoints = Matrix((all.size() + step - 1) / step, latent_.cuts().size());
     for (std::size_t s = (all.size() - 1) % step; s < all.size(); s += step) {
       std::ranges::copy(all[s].cutpoints, posterior.cutpoints.row(samples.size()));
       samples.push_back(all[s].machine);
@@ -424,9 +330,7 @@ class FmGibbs final : public FmTrainer {
   FactorizationMachine sample_;
   CoordinateSweep sweep_;
   Draw draw_;
-  std::vector<float> classes_;
-  std::vector<std::uint32_t> class_of_;  // of each example
-  std::optional<Cutpoints> cutpoints_;   // of ordered classes
+  LatentTargets latent_;
 
   struct Sample {
     FactorizationMachine machine;
@@ -447,6 +351,7 @@ void FmGibbsOptions::validate() const {
   require_range<std::uint32_t>(factors, 0, 256, "factors");
   require_range<std::uint32_t>(burn_in, 0, 100'000, "burnIn");
   require_range<std::uint32_t>(samples, 1, 100'000, "samples");
+  require_range<std::uint32_t>(chains, 1, std::min(100u, samples), "chains");
   require_range<std::uint32_t>(keep, 1, 1000, "keep");
   require_range(initial_scale, 0.0f, 10.0f, "initialScale");
   validate_value_range(value_range);
@@ -455,6 +360,9 @@ void FmGibbsOptions::validate() const {
 std::unique_ptr<FmTrainer> make_fm_gibbs(const FmGibbsOptions& options, FmData data,
                                          const FactorizationMachine* start) {
   options.validate();
+  if (start && options.chains > 1) {
+    fail(ErrorCode::invalid_argument, "chains", {"a model that was sampled goes on as one chain"});
+  }
   return std::make_unique<FmGibbs>(options, std::move(data), start);
 }
 

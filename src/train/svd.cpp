@@ -5,34 +5,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/panel.h"
 #include "base/random.h"
 #include "base/symmetric_eigen.h"
 
 namespace featherfm {
 namespace {
-
-// A tall thin matrix, row by row. Work is done in double and rounded once at the end: small
-// singular values come out of differences of large ones.
-class Panel {
- public:
-  Panel(std::size_t rows, std::size_t width) : rows_(rows), width_(width), values_(rows * width) {}
-  std::size_t rows() const { return rows_; }
-  std::size_t width() const { return width_; }
-  std::size_t end_of_piece(std::size_t row, std::size_t size) const {
-    return std::min(rows_, row + size);
-  }
-  double* row(std::size_t r) { return values_.data() + r * width_; }
-  const double* row(std::size_t r) const { return values_.data() + r * width_; }
-
- private:
-  std::size_t rows_, width_;
-  std::vector<double> values_;
-};
-
-// y <- y + a x. Out of line: inlined into every loop below it would triple the file's code.
-[[gnu::noinline]] void add_scaled(double a, const double* x, double* y, std::size_t n) {
-  for (std::size_t j = 0; j < n; ++j) y[j] += a * x[j];
-}
 
 class Svd final : public MfTrainer {
  public:
@@ -52,13 +30,13 @@ class Svd final : public MfTrainer {
 
  private:
   // Rows worked on between two pauses.
-  static constexpr std::size_t piece = 64;
+  static constexpr std::size_t piece = Panel::piece;
 
   Work train() override {
     Panel left(data_->users(), width_), right(data_->items(), width_);
     Random random(options_.seed);
     for (std::size_t row = 0; row < right.rows(); row += piece) {
-      draw_rows(right, row, random);
+      right.draw(row, random);
       co_yield Pause{};
     }
 
@@ -80,20 +58,20 @@ class Svd final : public MfTrainer {
       for (int pass = 0; pass < (last ? 1 : 2); ++pass) {
         std::fill(gram.begin(), gram.end(), 0.0);
         for (std::size_t row = 0; row < to.rows(); row += piece) {
-          add_gram(to, row, gram);
+          to.add_gram(row, gram);
           co_yield Pause{};
         }
         if (last) break;
-        factorize(gram);
+        factorize_gram(gram, width_);
         for (std::size_t row = 0; row < to.rows(); row += piece) {
-          orthonormalize(gram, to, row);
+          to.orthonormalize(gram, row);
           co_yield Pause{};
         }
       }
       fraction_ = double(product + 1) / (products + 1);
     }
 
-    SymmetricEigen eigen(symmetric(gram), width_);
+    SymmetricEigen eigen(symmetric(std::move(gram), width_), width_);
     while (eigen.rotate_row()) co_yield Pause{};
     begin_model();
     for (std::uint32_t f = 0; f < rank_; ++f) {
@@ -171,17 +149,11 @@ class Svd final : public MfTrainer {
   // Functions from here on do a piece of rows, from `row` on. They stay out of line: inlined into
   // the coroutine above they would be copied to each of its phases.
 
-  [[gnu::noinline]] static void draw_rows(Panel& panel, std::size_t row, Random& random) {
-    for (const std::size_t end = panel.end_of_piece(row, piece); row < end; ++row) {
-      for (std::size_t j = 0; j < panel.width(); ++j) panel.row(row)[j] = random.normal();
-    }
-  }
-
   // The sparse part of the users' products: left.row(user) += S right, or right += S^T
   // left.row(user).
   [[gnu::noinline]] void multiply_users(std::size_t first, bool forward, Panel& left,
                                         Panel& right) const {
-    const auto end = static_cast<std::uint32_t>(left.end_of_piece(first, piece));
+    const auto end = static_cast<std::uint32_t>(left.end_of_piece(first));
     for (auto user = static_cast<std::uint32_t>(first); user < end; ++user) {
       for (std::uint32_t p = data_->user_begin(user); p < data_->user_end(user); ++p) {
         const std::uint32_t item = data_->item_at(p);
@@ -189,56 +161,6 @@ class Svd final : public MfTrainer {
         double* const l = left.row(user);
         double* const r = right.row(item);
         add_scaled(above_fill, forward ? r : l, forward ? l : r, width_);
-      }
-    }
-  }
-
-  // gram += row row^T, lower triangle.
-  [[gnu::noinline]] void add_gram(const Panel& panel, std::size_t row,
-                                  std::vector<double>& gram) const {
-    for (const std::size_t end = panel.end_of_piece(row, piece); row < end; ++row) {
-      const double* const x = panel.row(row);
-      for (std::size_t i = 0; i < width_; ++i) add_scaled(x[i], x, &gram[i * width_], i + 1);
-    }
-  }
-
-  // The same with its upper triangle filled in.
-  std::vector<double> symmetric(std::vector<double> gram) const {
-    for (std::size_t i = 0; i < width_; ++i) {
-      for (std::size_t j = i + 1; j < width_; ++j) gram[i * width_ + j] = gram[j * width_ + i];
-    }
-    return gram;
-  }
-
-  // gram = L L^T, in place. A direction that is only rounding noise (the matrix has a smaller rank)
-  // gets a zero pivot.
-  [[gnu::noinline]] void factorize(std::vector<double>& gram) const {
-    double largest = 0;
-    for (std::size_t j = 0; j < width_; ++j) largest = std::max(largest, gram[j * width_ + j]);
-    for (std::size_t j = 0; j < width_; ++j) {
-      double* const row = &gram[j * width_];
-      for (std::size_t i = 0; i < j; ++i) {
-        const double* const above = &gram[i * width_];
-        double sum = row[i];
-        for (std::size_t k = 0; k < i; ++k) sum -= row[k] * above[k];
-        row[i] = above[i] > 0 ? sum / above[i] : 0;
-      }
-      double pivot = row[j];
-      for (std::size_t k = 0; k < j; ++k) pivot -= row[k] * row[k];
-      row[j] = pivot > 1e-13 * largest ? std::sqrt(pivot) : 0;
-    }
-  }
-
-  // row <- row L^-T; columns with a zero pivot become zero.
-  [[gnu::noinline]] void orthonormalize(const std::vector<double>& lower, Panel& panel,
-                                        std::size_t row) const {
-    for (const std::size_t end = panel.end_of_piece(row, piece); row < end; ++row) {
-      double* const x = panel.row(row);
-      for (std::size_t j = 0; j < width_; ++j) {
-        const double* const l = &lower[j * width_];
-        double sum = x[j];
-        for (std::size_t k = 0; k < j; ++k) sum -= l[k] * x[k];
-        x[j] = l[j] > 0 ? sum / l[j] : 0;
       }
     }
   }
@@ -271,22 +193,16 @@ class Svd final : public MfTrainer {
     // agrees.
     double largest = 0;
     for (std::size_t item = 0; item < b.rows(); ++item) {
-      const double x = product(b.row(item), w);
+      const double x = b.product(item, w);
       if (std::abs(x) > std::abs(largest)) largest = x;
     }
     const double sign = largest < 0 ? -1 : 1;
     for (std::size_t user = 0; user < q.rows(); ++user) {
-      model_.user_factors.row(user)[f] = static_cast<float>(sign * root * product(q.row(user), w));
+      model_.user_factors.row(user)[f] = static_cast<float>(sign * root * q.product(user, w));
     }
     for (std::size_t item = 0; item < b.rows(); ++item) {
-      model_.item_factors.row(item)[f] = static_cast<float>(sign / root * product(b.row(item), w));
+      model_.item_factors.row(item)[f] = static_cast<float>(sign / root * b.product(item, w));
     }
-  }
-
-  [[gnu::noinline]] static double product(const double* row, const std::vector<double>& w) {
-    double sum = 0;
-    for (std::size_t j = 0; j < w.size(); ++j) sum += row[j] * w[j];
-    return sum;
   }
 
   void add_squared_errors(std::uint32_t user, double& squared) const {

@@ -19,7 +19,8 @@ namespace featherfm {
 struct Losses {
   double loss = 0;  // what is minimised: squared error, or cross-entropy of the logistic loss
   double rmse = 0;  // in the units of the values; on validation data of clipped predictions
-  double mae = 0;   // likewise; not measured on training data
+  double mae = 0;   // likewise; not measured on training data. Losses of pairs have neither: NaN
+  double auc = 0;   // of models that rank, on validation data
 };
 
 struct EpochLosses {

@@ -1,4 +1,4 @@
-// What the tests of sampled factorization machines share.
+// What the tests of Bayesian factorization machines share.
 #pragma once
 
 #include <array>
@@ -28,6 +28,27 @@ inline FactorizationMachine sampled(const FmGibbsOptions& options, const FmData&
   run(*trainer);
   return trainer->model();
 }
+
+// Rows of three columns whose scores are known: w0 = -3 or what is given, w = (1, 2, -1), three
+// factors.
+struct KnownRows {
+  FactorizationMachine truth;
+  SparseRows rows;
+  std::vector<double> scores;
+};
+KnownRows known_rows(float constant);
+// Inner product of the factors of two columns.
+double product(const FactorizationMachine& model, std::size_t a, std::size_t b);
+// Linear weights within `distance`, inner products of the factors within a factor of 2.
+void check_parameters(const FactorizationMachine& model, const FactorizationMachine& truth,
+                      double distance);
+
+// A table for each of two kinds of things; all rows are used, columns ascend over the tables.
+FmData two_tables(Task task);
+// Targets of a task for rows that have none.
+std::vector<float> targets_for(Task task, std::size_t count);
+
+FactorizationMachine through_file(const FactorizationMachine& model);
 
 // Ratings or labels, with features on every side.
 inline SmallWorld gibbs_world(Task task) {

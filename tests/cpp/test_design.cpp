@@ -119,6 +119,23 @@ TEST_CASE("an example is its user, item, context and day side by side") {
       Entries{{1, 1}, {item + 2, 1}, {genre, 0.5f}, {genre + 1, 0.5f}, {place, 1}, {days + 2, 1}});
 }
 
+TEST_CASE("a design holds the contexts that occur, once each and in order of the examples") {
+  // Row 3 is beyond the table: nothing is known of it.
+  const Interactions data =
+      events(2, 3, {{0, 0, 1, 2}, {0, 1, 2, 3}, {0, 2, 3, 2}, {1, 0, 4, 3}, {1, 1, 5, 0}});
+  const std::vector<FeatureField> features{
+      {"place", Side::context, 3, sparse_rows({{{0, 1}}, {{1, 1}}, {{2, 0.5f}}})}};
+  const FeatureSpace space = make_feature_space(data, SeenItems(data), features, {}, nullptr);
+  const Design design = make_design(space, data, features);
+  const Block& contexts = design.blocks.back();
+  CHECK(contexts.index == Indices{0, 1, 0, 1, 2});
+  REQUIRE(contexts.table->rows() == 3);
+  const std::uint32_t place = begin_of(space, "place");
+  CHECK(entries_of(contexts.table->row(0)) == Entries{{place + 2, 0.5f}});
+  CHECK(entries_of(contexts.table->row(1)).empty());
+  CHECK(entries_of(contexts.table->row(2)) == Entries{{place, 1}});
+}
+
 TEST_CASE("sets are who met what, each member one over the root of the size") {
   const FeatureSpace space = few_space({true, true, true, true});
   const auto two = static_cast<float>(1 / std::sqrt(2.0));

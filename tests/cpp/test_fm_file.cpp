@@ -10,6 +10,7 @@
 #include "rank/fold_in.h"
 #include "support_fm.h"
 #include "support_gibbs.h"
+#include "train/fm_vb.h"
 
 using namespace featherfm;
 using namespace featherfm::testing;
@@ -492,6 +493,51 @@ TEST_CASE("tensors of samples of another length or type are refused") {
         refused);
   CHECK(Draft(file).doubles("chain_random", {1, 2, 3, 4}).outcome() == refused);
   CHECK(Draft(file).doubles("chain_spare", {1, 2}).outcome() == refused);
+}
+
+TEST_CASE("variances that do not fit the model are refused") {
+  ModelFile file;
+  file.family = "fm";
+  FmVbOptions options;
+  options.factors = options.epochs = 2;
+  const auto trainer = make_fm_vb(options, world_data(gibbs_world(Task::regression), everything));
+  run(*trainer);
+  file.model = trainer->model();
+  CHECK(Draft(file).outcome() == "nothing");
+  CHECK(written(read_model(written(file))) == written(file));
+  for (const char* name : {"variance_constant", "variance_linear", "variational_priors",
+                           "variational_noise", "posterior_linear", "task"}) {
+    CAPTURE(name);
+    CHECK(Draft(file).without(name).outcome() == refused);
+  }
+  CHECK(Draft(file).without("variance_factors").outcome() == refused);  // and no chain
+  for (const char* name : {"variance_constant", "variance_linear"}) {
+    CAPTURE(name);
+    CHECK(Draft(file).floats(name, {}).outcome() == refused);
+    CHECK(Draft(file).floats(name, {1, 2}).outcome() == refused);
+    CHECK(Draft(file).indices(name, {1}).outcome() == refused);
+  }
+  for (const float bad : {not_a_number, infinity, -1.0f}) {
+    CHECK(Draft(file).floats("variance_constant", {bad}).outcome() == refused);
+  }
+  CHECK(Draft(file).matrix("variance_factors", 1, 2).outcome() == refused);
+  CHECK(Draft(file).doubles("variational_priors", {1, 0}).outcome() == refused);
+  for (const double bad : {-1.0, 0.0, double{infinity}}) {
+    CHECK(Draft(file).doubles("variational_noise", {1, bad}).outcome() == refused);
+    CHECK(Draft(file).doubles("variational_noise", {bad, 1}).outcome() == refused);
+  }
+  CHECK(Draft(file).doubles("variational_noise", {1}).outcome() == refused);
+  Random random(3);
+  std::size_t accepted = 0;
+  for (int trial = 0; trial < 400; ++trial) {
+    try {
+      const ModelFile read = read_model(damaged_copy(written(file), random));
+      if (read.is_fm()) ++accepted;
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::malformed_file);
+    }
+  }
+  CHECK(accepted > 0);
 }
 
 TEST_CASE("numbers that no chain can have are refused") {

@@ -20,78 +20,12 @@ namespace {
 
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-// Rows of three columns whose scores are known: w0 = -3, w = (1, 2, -1), three factors.
-struct KnownRows {
-  FactorizationMachine truth;
-  SparseRows rows;
-  std::vector<double> scores;
-};
-KnownRows known_rows(float constant) {
-  KnownRows known{machine(constant, {1, 2, -1}, {{1.5f, 0, 0}, {1, 1, 0}, {-0.8f, 1.8f, 0.3f}}),
-                  random_rows(1000, 3, 0.5, 21),
-                  {}};
-  for (std::uint32_t r = 0; r < known.rows.rows(); ++r) {
-    known.scores.push_back(score(known.truth, known.rows.row(r)));
-  }
-  return known;
-}
-
 FmGibbsOptions recovery_options(Task task) {
   FmGibbsOptions options = gibbs_options(task);
   options.factors = 3;
   options.burn_in = 80;
   options.samples = options.keep = 20;
   return options;
-}
-
-double product(const FactorizationMachine& model, std::size_t a, std::size_t b) {
-  double sum = 0;
-  for (std::size_t f = 0; f < model.factors.columns(); ++f) {
-    sum += double{model.factors.row(a)[f]} * double{model.factors.row(b)[f]};
-  }
-  return sum;
-}
-
-// Linear weights within `distance`, inner products of the factors within a factor of 2.
-void check_parameters(const FactorizationMachine& model, const FactorizationMachine& truth,
-                      double distance) {
-  for (std::size_t j = 0; j < 3; ++j) {
-    CAPTURE(j);
-    CHECK(std::abs(model.linear[j] - truth.linear[j]) < distance);
-    for (std::size_t l = 0; l < j; ++l) {
-      CAPTURE(l);
-      const double ratio = product(model, j, l) / product(truth, j, l);
-      CHECK(ratio > 0.5);
-      CHECK(ratio < 2);
-    }
-  }
-}
-
-// A table for each of two kinds of things; all rows are used, columns ascend over the tables.
-FmData two_tables(Task task) {
-  Design design;
-  design.columns = 9;
-  const auto table = [](std::uint32_t rows, std::uint32_t first, std::uint32_t columns,
-                        std::uint64_t seed) {
-    SparseRows result = random_rows(rows, columns, 0.6, seed);
-    for (std::uint32_t& column : result.columns) column += first;
-    return std::make_shared<const SparseRows>(std::move(result));
-  };
-  design.blocks = {{table(12, 0, 5, 1), {}}, {table(9, 5, 4, 2), {}}};
-  Random random(3);
-  for (std::uint32_t k = 0; k < 108; ++k) {
-    design.blocks[0].index.push_back(k % 12);
-    design.blocks[1].index.push_back(k / 12);
-    const double latent = random.normal() + (k % 12 < 6 ? 1 : -1);
-    design.targets.push_back(task == Task::classification ? (latent > 0 ? 1.0f : 0.0f)
-                             : task == Task::ordinal
-                                 ? static_cast<float>(std::clamp(std::floor(latent), -1.0, 1.0))
-                                 : static_cast<float>(latent));
-  }
-  FmData data;
-  data.space.fields = {{"one", Side::context, 0, 5}, {"two", Side::context, 5, 4}};
-  data.train = shared(std::move(design));
-  return data;
 }
 
 // Every number of the chain's state.
@@ -115,13 +49,6 @@ void check_same_chain(const FactorizationMachine& a, const FactorizationMachine&
   CHECK(one.has_spare == two.has_spare);
   CHECK((!one.has_spare || one.spare == two.spare));
   CHECK(a.posterior->chain.sweeps == b.posterior->chain.sweeps);
-}
-
-FactorizationMachine through_file(const FactorizationMachine& model) {
-  ModelFile file;
-  file.family = "fm";
-  file.model = model;
-  return read_model(write_model(file, {})).fm();
 }
 
 // What one sample says of a score.
@@ -184,15 +111,6 @@ void check_bears(Task task, const FmData& data, std::uint32_t factors = 2) {
     CHECK(std::isfinite(penalty.factors));
   }
   check_same_chain(through_file(model), model);
-}
-
-// The targets of one and the same row design for every task.
-std::vector<float> targets_for(Task task, std::size_t count) {
-  std::vector<float> targets;
-  for (std::size_t k = 0; k < count; ++k) {
-    targets.push_back(static_cast<float>(task == Task::classification ? k % 2 : k % 3));
-  }
-  return targets;
 }
 
 }  // namespace
@@ -581,6 +499,66 @@ TEST_CASE("samples are kept evenly and the last one always") {
   }
 }
 
+TEST_CASE("chains share the samples, each after a burn-in of its own from other initial factors") {
+  for (const Task task : all_tasks) {
+    CAPTURE(static_cast<int>(task));
+    FmData data = two_tables(task);
+    data.validation = data.train;
+    FmGibbsOptions options = gibbs_options(task);
+    options.burn_in = 2;
+    options.samples = 7;
+    options.chains = 2;
+    options.keep = 10;
+    const auto trainer = make_fm_gibbs(options, data);
+    const auto epochs = run(*trainer);
+    REQUIRE(epochs.size() == 11);
+    const FactorizationMachine& model = trainer->model();
+    REQUIRE(model.posterior->samples() == 7);
+    CHECK(model.posterior->chain.sweeps == 5);
+    // The burn-in of the second adds nothing to the average.
+    CHECK(epochs[6].validation->rmse == epochs[5].validation->rmse);
+    CHECK(epochs[7].validation->rmse == epochs[5].validation->rmse);
+    CHECK(epochs[8].validation->rmse != epochs[5].validation->rmse);
+
+    options.chains = 1;
+    options.samples = 4;
+    const FactorizationMachine first = sampled(options, data);
+    for (std::size_t s = 0; s < 4; ++s) {
+      CHECK(model.posterior->constants[s] == first.posterior->constants[s]);
+      CHECK(largest_difference(ReferenceMachine(sample_of(first, s)).values(),
+                               sample_of(model, s)) < 1e-5);
+    }
+    CHECK(largest_difference(ReferenceMachine(sample_of(first, 0)).values(), sample_of(model, 4)) >
+          0.01);
+    // The last chain can go on.
+    CHECK(sampled(options, data, &model).posterior->chain.sweeps == 11);
+    options.chains = 2;
+    CHECK(error_of([&] { make_fm_gibbs(options, data, &model); }) == "INVALID_ARGUMENT chains");
+  }
+}
+
+TEST_CASE("in the burn-in of a later chain the model is that of the samples so far") {
+  const FmData data = two_tables(Task::ordinal);
+  FmGibbsOptions options = gibbs_options(Task::ordinal);
+  options.burn_in = 2;
+  options.samples = options.keep = 4;
+  options.chains = 2;
+  const auto trainer = make_fm_gibbs(options, data);
+  const auto sweep = [&] {
+    while (!trainer->step(0).finished_epoch) {
+    }
+  };
+  for (int sweeps = 0; sweeps < 4; ++sweeps) sweep();
+  const auto before = parameters(trainer->model());
+  for (int sweeps = 0; sweeps < 2; ++sweeps) {
+    sweep();
+    CHECK(trainer->model().posterior->samples() == 2);
+    CHECK(parameters(trainer->model()) == before);
+  }
+  sweep();
+  CHECK(trainer->model().posterior->samples() == 3);
+}
+
 TEST_CASE("samples of a chain that goes on are thinned with the new ones") {
   const FmData data = two_tables(Task::regression);
   FmGibbsOptions options = gibbs_options(Task::regression);
@@ -640,6 +618,10 @@ TEST_CASE("options of sampling out of range are refused by their name") {
   CHECK(outcome([](Options& o) { o.samples = 0; }) == "OUT_OF_RANGE samples");
   CHECK(outcome([](Options& o) { o.samples = 100'000; }) == "nothing");
   CHECK(outcome([](Options& o) { o.samples = 100'001; }) == "OUT_OF_RANGE samples");
+  CHECK(outcome([](Options& o) { o.chains = 0; }) == "OUT_OF_RANGE chains");
+  CHECK(outcome([](Options& o) { o.chains = o.samples; }) == "nothing");
+  CHECK(outcome([](Options& o) { o.chains = o.samples + 1; }) == "OUT_OF_RANGE chains");
+  CHECK(outcome([](Options& o) { o.samples = 1000, o.chains = 101; }) == "OUT_OF_RANGE chains");
   CHECK(outcome([](Options& o) { o.keep = 0; }) == "OUT_OF_RANGE keep");
   CHECK(outcome([](Options& o) { o.keep = 1000; }) == "nothing");
   CHECK(outcome([](Options& o) { o.keep = 1001; }) == "OUT_OF_RANGE keep");

@@ -208,8 +208,8 @@ TEST_CASE("each optional tensor may be missing alone") {
     TensorFile fewer = all;
     std::erase_if(fewer.tensors, [&](const Tensor& tensor) { return tensor.name == name; });
     const std::string outcome = error_of([&] { read_model(write_safetensors(fewer)); });
-    const bool needed =
-        name == "user_factors" || name == "item_factors" || name.starts_with("seen");
+    const bool needed = name == "user_factors" || name == "item_factors" ||
+                        name == "seen_offsets" || name == "seen_items";
     CAPTURE(name);
     CHECK(outcome == (needed ? refused : "nothing"));
   }
@@ -381,4 +381,99 @@ TEST_CASE("random damage to a model file never does more than being refused") {
     }
   }
   CHECK(accepted > 100);  // damage within the numbers alone leaves a model
+}
+
+TEST_CASE("a model of implicit feedback keeps what its values meant") {
+  for (const std::optional<float> from : {std::optional<float>(), std::optional<float>(3.5f)}) {
+    ModelFile file = full_model();
+    file.family = "implicit-als";
+    MatrixFactorization& model = file.mf();
+    model.global_bias = 0;
+    std::ranges::fill(model.user_biases, 0.0f);
+    std::ranges::fill(model.item_biases, 0.0f);
+    model.fold_in.user_bias = false;
+    model.fold_in.implicit = ImplicitRule{0.25f, 0.5f, from};
+    const ModelFile read = written_and_read(file);
+    check_same(file, read);
+    REQUIRE(read.mf().fold_in.implicit);
+    CHECK(read.mf().fold_in.implicit->alpha == 0.25f);
+    CHECK(read.mf().fold_in.implicit->unobserved_weight == 0.5f);
+    CHECK(read.mf().fold_in.implicit->positive_from == from);
+    CHECK(read.seen.values == file.seen.values);
+  }
+}
+
+TEST_CASE("files of implicit feedback that cannot be are refused") {
+  const auto outcome = [](std::vector<float> rule, const char* user_bias = "false") {
+    Draft draft;
+    draft.metadata("family", "implicit-als").metadata("user_bias", user_bias);
+    const std::uint64_t size = rule.size();
+    draft.floats("implicit", {size}, std::move(rule));
+    return draft.outcome();
+  };
+  CHECK(outcome({1, 1, 0, 0}) == "nothing");
+  CHECK(outcome({1, 1, 0, 0}, "true") == refused);
+  CHECK(outcome({0, 1, 0, 0}) == refused);
+  CHECK(outcome({-1, 1, 0, 0}) == refused);
+  CHECK(outcome({1, -1, 0, 0}) == refused);
+  CHECK(outcome({1, 1, 2, 0}) == refused);
+  CHECK(outcome({1, 1, 0}) == refused);
+  CHECK(outcome({1, not_a_number, 0, 0}) == refused);
+  Draft biased;
+  biased.metadata("family", "implicit-als").metadata("user_bias", "false");
+  CHECK(biased.floats("item_biases", {2}, {0, 1}).outcome() == refused);
+}
+
+TEST_CASE("neighbours are read back as they were written, their users with what they met") {
+  ModelFile file;
+  file.family = "item-knn";
+  file.model = ItemNeighbours({0, 2, 3, 3}, {1, 2, 0}, {0.5f, 0.25f, 0.5f});
+  file.seen = SeenItems(interactions(2, 3, {{0, 1, 4}, {1, 2, 0.5f}}));
+  file.user_ids = "[1,2]";
+  const ModelFile read = written_and_read(file);
+  REQUIRE(read.neighbours());
+  CHECK(read.users() == 2);
+  CHECK(read.items() == 3);
+  CHECK(read.neighbours()->offsets() == file.neighbours()->offsets());
+  CHECK(read.neighbours()->neighbours() == file.neighbours()->neighbours());
+  CHECK(read.neighbours()->similarities() == file.neighbours()->similarities());
+  CHECK(read.seen.values == file.seen.values);
+  CHECK(written(read) == written(file));
+  // Without what they met there are no users.
+  const ModelFile bare = read_model(write_model(file, {file.user_ids, "", false}));
+  CHECK(bare.users() == 0);
+  CHECK(bare.user_ids.empty());
+}
+
+TEST_CASE("files of neighbours that cannot be are refused") {
+  const auto outcome = [](Indices offsets, Indices items, std::vector<float> similarities) {
+    Draft draft;
+    draft.metadata("family", "item-knn");
+    const std::uint64_t size = similarities.size();
+    draft.indices("neighbour_offsets", std::move(offsets));
+    draft.indices("neighbour_items", std::move(items));
+    draft.floats("neighbour_similarities", {size}, std::move(similarities));
+    return draft.outcome();
+  };
+  CHECK(outcome({0, 2, 3, 3}, {1, 2, 0}, {0.5f, 0.25f, 0.5f}) == "nothing");
+  CHECK(outcome({}, {}, {}) == refused);
+  CHECK(outcome({0, 2, 3}, {1, 2, 0}, {0.5f, 0.25f, 0.5f}) == refused);     // item 2 of 2
+  CHECK(outcome({0, 3, 2, 3}, {1, 2, 0}, {0.5f, 0.25f, 0.5f}) == refused);  // not sorted
+  CHECK(outcome({0, 2, 2, 2}, {1, 2, 0}, {0.5f, 0.25f, 0.5f}) == refused);  // too few
+  CHECK(outcome({0, 2, 3, 3}, {0, 2, 0}, {0.5f, 0.25f, 0.5f}) == refused);  // itself
+  CHECK(outcome({0, 2, 3, 3}, {1, 1, 0}, {0.5f, 0.25f, 0.5f}) == refused);  // twice
+  CHECK(outcome({0, 2, 3, 3}, {1, 2, 0}, {0.25f, 0.5f, 0.5f}) == refused);  // not the first
+  CHECK(outcome({0, 2, 3, 3}, {1, 2, 0}, {0.5f, 0, 0.5f}) == refused);
+  CHECK(outcome({0, 2, 3, 3}, {1, 2, 0}, {0.5f, 0.25f}) == refused);
+  CHECK(outcome({0, 2, 3, 3}, {1, 2, 0}, {infinity, 0.25f, 0.5f}) == refused);
+  Draft without;
+  CHECK(without.metadata("family", "item-knn").outcome() == refused);
+  // What users met needs its values.
+  Draft valueless;
+  valueless.metadata("family", "item-knn");
+  valueless.indices("neighbour_offsets", {0, 0}).indices("neighbour_items", {});
+  valueless.floats("neighbour_similarities", {0}, {});
+  CHECK(valueless.outcome() == "nothing");
+  valueless.indices("seen_offsets", {0, 1}).indices("seen_items", {0});
+  CHECK(valueless.outcome() == refused);
 }

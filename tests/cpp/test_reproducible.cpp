@@ -15,6 +15,9 @@
 #include "support.h"
 #include "support_fm.h"
 #include "support_gibbs.h"
+#include "train/biases.h"
+#include "train/implicit_als.h"
+#include "train/item_knn.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
@@ -154,6 +157,36 @@ TEST_CASE("AdaGrad gives the same bits everywhere") {
 TEST_CASE("Adam gives the same bits everywhere") {
   CHECK(hash_of_sgd(Optimizer::adam, Loss::squared) == 0xaf7e7ff431a1c5f4u);
   CHECK(hash_of_sgd(Optimizer::adam, Loss::logistic) == 0xe56c4615095025fau);
+}
+
+TEST_CASE("implicit ALS gives the same bits everywhere") {
+  const auto [train, test] = fixed_data();
+  const auto hash = [&](ImplicitSolver solver) {
+    ImplicitAlsOptions options;
+    options.factors = 37;
+    options.solver = solver;
+    options.block_size = 16;
+    options.epochs = 4;
+    return hash_of(*make_implicit_als(options, train, test));
+  };
+  CHECK(hash(ImplicitSolver::cholesky) == 0x106e115fefc40c7eu);
+  CHECK(hash(ImplicitSolver::conjugate_gradient) == 0x659f8894a3b4e99cu);
+  CHECK(hash(ImplicitSolver::subspace) == 0xf99d6e116e709d30u);
+}
+
+TEST_CASE("neighbours and biases are the same bits everywhere") {
+  const auto [train, test] = fixed_data();
+  const auto hash = [&](ItemSimilarity similarity) {
+    const auto trainer = make_item_knn({20, similarity, 2}, train);
+    run(*trainer);
+    Hash result;
+    for (const std::uint32_t neighbour : trainer->model().neighbours()) result.add(neighbour);
+    return result.add(trainer->model().similarities()).value();
+  };
+  CHECK(hash(ItemSimilarity::cosine) == 0x7a6088344030c47cu);
+  CHECK(hash(ItemSimilarity::tf_idf) == 0xeabbc6d72eff3d24u);
+  CHECK(hash(ItemSimilarity::bm25) == 0x34ecca09ada9ecd8u);
+  CHECK(hash_of(*make_biases({}, train, test)) == 0x46580c8484e56feeu);
 }
 
 TEST_CASE("ALS gives the same bits everywhere") {

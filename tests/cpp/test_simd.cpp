@@ -136,6 +136,21 @@ TEST_CASE("adding multiples of a row equals the scalar twins bit for bit") {
   });
 }
 
+TEST_CASE("products and sums of four rows at once equal their scalar twins bit for bit") {
+  for_many_sizes_and_values([](std::size_t n, Random& random, auto make) {
+    const AlignedFloats a = make(n), r0 = make(n), r1 = make(n), r2 = make(n), r3 = make(n);
+    AlignedFloats y = make(n), twin = y;
+    const f4 products = simd::dot_four(a.data(), r0.data(), r1.data(), r2.data(), r3.data(), n);
+    const f4 expected = scalar::dot_four(a.data(), r0.data(), r1.data(), r2.data(), r3.data(), n);
+    for (int r = 0; r < 4; ++r) CHECK(same_bits(products[r], expected[r]));
+    const f4 factors{draw_scalar(random), draw_scalar(random), draw_scalar(random),
+                     draw_scalar(random)};
+    simd::axpy_four(factors, r0.data(), r1.data(), r2.data(), r3.data(), y.data(), n);
+    scalar::axpy_four(factors, r0.data(), r1.data(), r2.data(), r3.data(), twin.data(), n);
+    CHECK(same_bits(y, twin));
+  });
+}
+
 TEST_CASE("the AdaGrad step equals its scalar twin bit for bit") {
   for_many_sizes_and_values([](std::size_t n, Random& random, auto make) {
     AlignedFloats p = make(n), q = make(n), squares_p(n), squares_q(n);

@@ -41,7 +41,7 @@ describe("a factorization machine in a worker", () => {
     expect(await model.parameters()).toEqual(here.parameters());
   });
 
-  test.each(["als", "sgd", "adagrad", "adam", "ftrl", "sgda"] as const)(
+  test.each(["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "vb"] as const)(
     "by %s too",
     async (solver) => {
       const remote = await client.split(data, { by: "random", seed: 3 });

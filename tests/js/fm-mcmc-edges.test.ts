@@ -54,6 +54,7 @@ describe("what is refused", () => {
     ["factors", [-1, 257, 1.5, NaN, "3", null]],
     ["burnIn", [-1, 100_001, 1.5, Infinity, "3", null]],
     ["samples", [0, -1, 100_001, 1.5, NaN, "3", null]],
+    ["chains", [0, -1, 101, 1.5, NaN, "3", null, 40]], // 40: more than there are samples
     ["keep", [0, -1, 1001, 1.5, NaN, "3", null]],
     ["initialScale", [-1, 11, NaN, "1", null]],
     ["terms", [1, { constant: 1 }]],
@@ -68,7 +69,7 @@ describe("what is refused", () => {
     for (const name of ["epochs", "learningRate", "regularization", "frequencyScaling", "l1"]) {
       await expectRefused(train({ [name]: 1 }), name);
     }
-    for (const name of ["burnIn", "samples", "keep"]) {
+    for (const name of ["burnIn", "samples", "chains", "keep"]) {
       await expectRefused(() => ff["train"]?.(data, { model: "fm", [name]: 5 }), name);
     }
     await expectRefused(() => ff["train"]?.(data, { model: "fm", task: "ordinal" }), "task");
@@ -81,6 +82,7 @@ describe("what is refused", () => {
       factors: 10,
       burnIn: 20,
       samples: 200,
+      chains: 1,
       keep: 50,
       task: "regression",
     });

@@ -85,6 +85,18 @@ describe.each(tasks)("sampling, %s", (task) => {
     expect(model.summary.epochs[0]?.validation).toBeUndefined();
   });
 
+  test("samples from several chains, of which the last goes on", () => {
+    const options = { ...sampling(task), chains: 3 };
+    const several = ff.train(data[task], options);
+    expect(several.summary.epochs).toHaveLength(3 * 5 + 30);
+    expect(at(several.summary.epochs, 44)).toMatchObject({ epochs: 45, fraction: 1 });
+    expect(several.options).toMatchObject({ chains: 3 });
+    expect(several).toMatchObject({ factors: 3 * 10 });
+    expect(several.predict(["u1"], [100])).not.toEqual(model.predict(["u1"], [100]));
+    const more = ff.fitPartial(several, data[task], { samples: 4 });
+    expect(more.summary.epochs).toHaveLength(4);
+  });
+
   test("validates the running average over the samples", () => {
     // With every sample kept, the model is that average.
     const options = { ...sampling(task), keep: 30, validation: validated.test };

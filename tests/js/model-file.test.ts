@@ -32,6 +32,9 @@ describe.each<[string, ModelOptions]>([
   ["svd", { model: "svd", factors: 5 }],
   ["svd filled by users", { model: "svd", factors: 5, fill: "user-mean" }],
   ["popularity", { model: "popularity" }],
+  ["biases", { model: "biases" }],
+  ["implicit ALS", { model: "implicit-als", factors: 5, positiveFrom: 3 }],
+  ["item neighbours", { model: "item-knn", neighbours: 4 }],
 ])("a saved model of %s", (_, options) => {
   const saved = ff.train(data, options);
   const bytes = saved.save();

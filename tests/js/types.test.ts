@@ -26,6 +26,34 @@ const ff = await load();
 const data = ff.dataset({ users: [1, 2], items: [1, 2], ratings: [1, 2] });
 const rows = ff.rows({ values: [1, 2], columns: 1, targets: [1, 2] });
 
+describe("options of implicit feedback and of baselines", () => {
+  test("are those of their solver and model", async () => {
+    const right: ModelOptions[] = [
+      { model: "implicit-als", alpha: "balanced", positiveFrom: 4 },
+      { model: "implicit-als", solver: "cg", cgSteps: 5, alpha: 2 },
+      { model: "implicit-als", solver: "subspace", blockSize: 16 },
+      { model: "item-knn", similarity: "bm25", shrink: 5 },
+      { model: "biases", regularization: { user: 3 } },
+    ];
+    for (const options of right) expect(withDefaults(options).model).toBe(options.model);
+    const wrong: [ModelOptions, string][] = [
+      // @ts-expect-error -- exact solutions take no steps
+      [{ model: "implicit-als", solver: "cholesky", cgSteps: 3 }, "cgSteps"],
+      // @ts-expect-error -- blocks are those of the subspace solver
+      [{ model: "implicit-als", blockSize: 16 }, "blockSize"],
+      // @ts-expect-error -- nobody has a rate here
+      [{ model: "implicit-als", learningRate: 0.1 }, "learningRate"],
+      // @ts-expect-error -- neighbours have no factors
+      [{ model: "item-knn", factors: 3 }, "factors"],
+      // @ts-expect-error -- nor have biases
+      [{ model: "biases", factors: 3 }, "factors"],
+    ];
+    for (const [options, argument] of wrong) {
+      await expectRefused(() => withDefaults(options), argument);
+    }
+  });
+});
+
 describe("options of a factorization machine", () => {
   test("are those of its solver", async () => {
     const right: FmOptions[] = [
@@ -40,6 +68,7 @@ describe("options of a factorization machine", () => {
       { model: "fm", solver: "ftrl", l1: 1, ftrlBeta: 1 },
       { model: "fm", solver: "sgda", task: "classification", derived: ["day", "user-items"] },
       { model: "fm", solver: "mcmc", task: "ordinal", burnIn: 0, samples: 5, keep: 5 },
+      { model: "fm", solver: "vb", task: "ordinal", epochs: 5, factors: 4 },
     ];
     for (const options of right) expect(withDefaults(options).model).toBe("fm");
     const wrong: [ModelOptions, string][] = [
@@ -63,6 +92,8 @@ describe("options of a factorization machine", () => {
       [{ model: "fm", solver: "mcmc", epochs: 10 }, "epochs"],
       // @ts-expect-error -- and nothing to regularize
       [{ model: "fm", solver: "mcmc", regularization: 1 }, "regularization"],
+      // @ts-expect-error -- variational inference draws no samples
+      [{ model: "fm", solver: "vb", samples: 10 }, "samples"],
       // @ts-expect-error -- this is how matrix factorization calls it
       [{ model: "fm", optimizer: "sgd" }, "optimizer"],
       // @ts-expect-error -- and this how factorization machines do

@@ -115,6 +115,15 @@ export interface CoreGuest {
   bias: number;
   /** Of a sampled machine: what the score of each sample has of the user, or the item, alone. */
   parts?: Float32Array;
+  /** What a folded-in user gave: all there is of one in a model of the family "item-knn". */
+  ratings?: CoreRatings;
+}
+
+/** What is known of one row: what a user met, or the users who met an item. */
+export interface CoreRow {
+  items: Uint32Array;
+  values: Float32Array;
+  weights: Float32Array | null;
 }
 
 export interface CoreDistribution {
@@ -161,6 +170,8 @@ export interface CoreModel extends CoreHandle {
   ): Float32Array;
   recommend(users: Uint32Array, filterSeen: boolean, request: CoreRequest): CoreScored[];
   similar(side: "users" | "items", row: number, n: number, measure: string): CoreScored;
+  updateUser(user: number, ratings: CoreRow): void;
+  updateItem(item: number, ratings: CoreRow): void;
   foldIn(ratings: CoreRatings): CoreGuest;
   explain(
     ratings: CoreRatings,
@@ -179,6 +190,7 @@ export interface CoreModel extends CoreHandle {
   predictForItem(item: CoreGuest, users: Uint32Array, clip: boolean): Float32Array;
   predictRows(rows: CoreRows, clip: boolean): Float32Array;
   evaluateRows(rows: CoreRows): Record<string, number>;
+  ranks(users: Uint32Array, items: Uint32Array, filterSeen: boolean): Uint32Array;
   parameters(): { constant: number; linear: Float32Array; factors: Float32Array };
   fields(): CoreField[];
   evaluateRatings(
@@ -199,6 +211,7 @@ export interface CoreModel extends CoreHandle {
     offsets: Float32Array<ArrayBuffer>;
   };
   singularValues(): Float32Array;
+  compress(factors: number): CoreModel;
   save(seen: boolean, userIds: string, itemIds: string): Uint8Array<ArrayBuffer>;
 }
 
@@ -210,7 +223,7 @@ export interface CoreStep {
     trainLoss: number;
     trainRmse: number;
     best: boolean;
-    validation?: { loss: number; rmse: number; mae: number };
+    validation?: { loss: number; rmse: number; mae: number; auc?: number };
   } | null;
   /** Of a sampler that finished a sweep: standard deviation of the noise, precisions of the priors. */
   noise?: number;

@@ -87,7 +87,8 @@ export class Engine {
 
   /**
    * Goes on training from a model's parameters with further interactions, which may bring new users and items. Returns a
-   * new model; the old one stays as it was. Only for models of the families "mf" and "fm", which may also meet new
+   * new model; the old one stays as it was. Only for models of the families "mf", "implicit-als", "fm" and "hybrid"; the last two may
+   * also meet new
    * categories; step memories of AdaGrad, Adam and FTRL start afresh. Options not named here stay as the model was trained.
    */
   fitPartial<D extends Dataset | Rows>(

@@ -1,7 +1,7 @@
 /** Metrics by name. The numbers come from the core, over all users in one call. */
 import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
-import type { TrainedModel } from "./model.js";
+import { takesFeatures, type TrainedModel } from "./model.js";
 import { checkFinite, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
 import { CoreRowSet } from "./rows.js";
 import type { EvaluateOptions, Metric } from "./types.js";
@@ -35,6 +35,11 @@ function checkMetrics(metrics: unknown): { names: string[]; ks: number[]; rankin
   return { names: metrics as string[], ks: [...ks], ranking };
 }
 
+/** Scores of popularity and of losses that compare items only order them. */
+const predictsRatings = (model: TrainedModel): boolean =>
+  !["popularity", "implicit-als", "item-knn"].includes(model.family) &&
+  (model.family !== "hybrid" || model.logistic);
+
 export function evaluate<M extends Metric>(
   model: TrainedModel,
   test: CoreDataset | CoreRowSet,
@@ -62,10 +67,10 @@ export function evaluate<M extends Metric>(
       ? -Infinity
       : checkFinite(given["relevantFrom"], "relevantFrom");
   const needsRatings = names.some((name) => ratingMetrics.includes(name));
-  if (needsRatings && model.family === "popularity") {
+  if (needsRatings && !predictsRatings(model)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      'a "popularity" model predicts no ratings; ask for ranking metrics',
+      `this "${model.family}" model predicts no ratings; ask for ranking metrics`,
       "metrics",
     );
   }
@@ -84,7 +89,7 @@ export function evaluate<M extends Metric>(
         model.owned.run((core) =>
           core.evaluateRatings(
             counted.handle,
-            model.family === "fm"
+            takesFeatures(model.family)
               ? test.featuresFor(model.encoders, ...maps, "test", model.reporter())
               : null,
             test.unitsPerDay(model.options["timestampUnit"]),

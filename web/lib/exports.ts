@@ -2,6 +2,7 @@
 export { Engine } from "./engine.js";
 export * from "./errors.js";
 export type {
+  BiasesOptions,
   FitPartialOptions,
   FmAdagradOptions,
   FmAdamOptions,
@@ -11,6 +12,16 @@ export type {
   FmOptions,
   FmSgdaOptions,
   FmSgdOptions,
+  HybridBprOptions,
+  HybridLogisticOptions,
+  HybridOptions,
+  HybridWarpKosOptions,
+  HybridWarpOptions,
+  ImplicitAlsOptions,
+  ImplicitCgOptions,
+  ImplicitCholeskyOptions,
+  ImplicitSubspaceOptions,
+  ItemKnnOptions,
   MfAdagradOptions,
   MfAdamOptions,
   MfAlsOptions,

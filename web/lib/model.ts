@@ -6,12 +6,13 @@ import type {
   CoreModel,
   CoreRatings,
   CoreRequest,
+  CoreRow,
   CoreScored,
 } from "./core.js";
 import { checkOwned, Owned } from "./core.js";
 import { ArgumentError, FileFormatError, show } from "./errors.js";
 import { encodeContexts, encodeRecord, Encoder } from "./features.js";
-import { checkIdList, IdMap, parseJson, readIds } from "./ids.js";
+import { checkId, checkIdList, IdMap, parseJson, readIds } from "./ids.js";
 import { resolveModelOptions } from "./options.js";
 import {
   checkBoolean,
@@ -26,6 +27,7 @@ import {
 import { checkRowSet } from "./rows.js";
 import type {
   ClipOptions,
+  CompressOptions,
   ContextOptions,
   Distribution,
   Explanation,
@@ -40,6 +42,7 @@ import type {
   Model,
   Parameters,
   PredictOptions,
+  RankOptions,
   Rating,
   Recommendation,
   RecommendOptions,
@@ -50,9 +53,13 @@ import type {
   SimilarUser,
   TrainingSummary,
   UnseenCategory,
+  UserRating,
   UserVectors,
   Vectors,
 } from "./types.js";
+
+/** Whether models of a family know users and items by features. */
+export const takesFeatures = (family: string): boolean => family === "fm" || family === "hybrid";
 
 const nothingTrained: TrainingSummary = {
   epochs: [],
@@ -104,8 +111,9 @@ const mostReports = 100;
 
 export class TrainedModel implements Model {
   readonly owned: Owned<CoreModel>;
-  readonly users: IdMap;
-  readonly items: IdMap;
+  // Shared with datasets, so never added to: a model that grows gets maps of its own.
+  users: IdMap;
+  items: IdMap;
   readonly family: Model["family"];
   readonly factors: number;
   readonly valueRange: readonly [number, number];
@@ -115,9 +123,9 @@ export class TrainedModel implements Model {
   readonly logistic: boolean;
   /** Whether predictions are probabilities or come out of a sigmoid. */
   readonly probabilities: boolean;
-  /** How features become columns; of the family "fm". */
+  /** How features become columns; of the families "fm" and "hybrid". */
   readonly encoders: readonly Encoder[];
-  /** Number of samples kept by the solver "mcmc"; else 0. */
+  /** Number of samples kept by the solver "mcmc"; 1, the mean, of the solver "vb"; else 0. */
   readonly samples: number;
   /** Unseen categories that were reported. */
   readonly #reported = new Set<string>();
@@ -188,6 +196,15 @@ export class TrainedModel implements Model {
     return this.owned.run((model) => model.predict(pairs.users, pairs.items, clip, context));
   }
 
+  predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array {
+    this.owned.requireOpen();
+    const given = checkObject(options, "options");
+    checkNoExtraKeys(given, ["filterSeen"], "predictRank");
+    const filterSeen = checkBoolean(valueOf(given, "filterSeen", false), "filterSeen");
+    const pairs = this.#pairs(users, items);
+    return this.owned.run((model) => model.ranks(pairs.users, pairs.items, filterSeen));
+  }
+
   #pairs(users: IdArray, items: IdArray): { users: Uint32Array; items: Uint32Array } {
     const length = checkIdList(users, "users").length;
     if (checkIdList(items, "items").length !== length) {
@@ -211,7 +228,7 @@ export class TrainedModel implements Model {
 
   /** One record of features as the core takes it. */
   encoded(record: unknown, side: FieldSide, argument: string, unseen: UnseenCategory[] = []) {
-    this.#requireMachine(argument);
+    if (side === "context" || !takesFeatures(this.family)) this.#requireMachine(argument);
     return encodeRecord(record, side, this.encoders, argument, this.reporter(unseen));
   }
 
@@ -224,7 +241,7 @@ export class TrainedModel implements Model {
     if (this.samples > 0) return;
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      'only a model trained with the solver "mcmc" knows how sure it is',
+      'only a model trained with the solver "mcmc" or "vb" knows how sure it is',
       argument,
     );
   }
@@ -376,34 +393,42 @@ export class TrainedModel implements Model {
     return this.owned.run((model) => model.parameters());
   }
 
+  updateUser(user: Id, ratings: readonly Rating[]): void {
+    const id = this.#checkUpdate(user, "user");
+    const row = ratingsOf(ratings, "item", this.items);
+    const users = this.users.extendedBy(IdMap.of([id]));
+    const index = users.find(id) as number;
+    this.owned.run((model) => model.updateUser(index, row));
+    this.users = users;
+  }
+
+  updateItem(item: Id, ratings: readonly UserRating[]): void {
+    const id = this.#checkUpdate(item, "item");
+    const row = ratingsOf(ratings, "user", this.users);
+    const items = this.items.extendedBy(IdMap.of([id]));
+    const index = items.find(id) as number;
+    this.owned.run((model) => model.updateItem(index, row));
+    this.items = items;
+  }
+
+  #checkUpdate(id: unknown, argument: string): Id {
+    this.owned.requireOpen();
+    if (this.family === "implicit-als") return checkId(id, argument);
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `a model of the family "${this.family}" is not updated in place; only one of "implicit-als" is`,
+      "model",
+    );
+  }
+
   /** The ratings of somebody new in indices. */
   checkRatings(ratings: readonly Rating[], options?: FoldInOptions): CheckedRatings {
     this.owned.requireOpen();
     const given = checkObject(options, "options");
     checkNoExtraKeys(given, ["regularization", "features"], "foldInUser");
     const unseen: UnseenCategory[] = [];
-    if (!Array.isArray(ratings)) {
-      throw new ArgumentError(
-        "INVALID_ARGUMENT",
-        `ratings must be an array of { item, rating }; got ${show(ratings)}`,
-        "ratings",
-      );
-    }
-    // Array.from, unlike map, does not pass over holes.
-    const list = Array.from(ratings as unknown[], (entry, k) => checkGiven(entry, `ratings[${k}]`));
-    const weighted = list.some((entry) => entry["weight"] !== undefined);
     return {
-      items: Uint32Array.from(list, (entry) =>
-        this.items.indexOf(entry["item"], "item", "the model"),
-      ),
-      values: Float32Array.from(list, (entry, k) =>
-        checkFinite(entry["rating"], `ratings[${k}].rating`),
-      ),
-      weights: weighted
-        ? Float32Array.from(list, (entry, k) =>
-            checkFinite(valueOf(entry, "weight", 1), `ratings[${k}].weight`, { min: 0 }),
-          )
-        : null,
+      ...ratingsOf(ratings, "item", this.items),
       regularization:
         given["regularization"] === undefined
           ? null
@@ -439,6 +464,14 @@ export class TrainedModel implements Model {
     );
   }
 
+  compress(options: CompressOptions): TrainedModel {
+    const given = checkGiven(options, "options");
+    checkNoExtraKeys(given, ["factors"], "compress");
+    const factors = checkInteger(given["factors"], "factors", { min: 1, max: 1024 });
+    const handle = this.owned.run((model) => model.compress(factors));
+    return new TrainedModel(this.owned.core, handle, this.users, this.items);
+  }
+
   close(): void {
     this.owned.close();
   }
@@ -446,6 +479,31 @@ export class TrainedModel implements Model {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** A list of ratings in indices; `other` is what each names: what the user met, or who met the item. */
+function ratingsOf(ratings: unknown, other: "item" | "user", map: IdMap): CoreRow {
+  if (!Array.isArray(ratings)) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `ratings must be an array of { ${other}, rating }; got ${show(ratings)}`,
+      "ratings",
+    );
+  }
+  // Array.from, unlike map, does not pass over holes.
+  const list = Array.from(ratings as unknown[], (entry, k) => checkGiven(entry, `ratings[${k}]`));
+  const weighted = list.some((entry) => entry["weight"] !== undefined);
+  return {
+    items: Uint32Array.from(list, (entry) => map.indexOf(entry[other], other, "the model")),
+    values: Float32Array.from(list, (entry, k) =>
+      checkFinite(entry["rating"], `ratings[${k}].rating`),
+    ),
+    weights: weighted
+      ? Float32Array.from(list, (entry, k) =>
+          checkFinite(valueOf(entry, "weight", 1), `ratings[${k}].weight`, { min: 0 }),
+        )
+      : null,
+  };
 }
 
 /** Somebody new as the core takes them; parts only where the model has samples. */
@@ -462,7 +520,7 @@ export class Guest implements FoldedUser {
   readonly vector: Float32Array;
   readonly bias: number;
   readonly unseen: readonly UnseenCategory[];
-  /** @internal Of a sampled model: what the score of each sample has of the user alone. */
+  /** @internal Of a Bayesian model: what the score of each sample, and its variance, have of the user alone. */
   readonly parts: Float32Array | undefined;
   readonly #model: TrainedModel;
   readonly #ratings: CoreRatings;
@@ -478,7 +536,7 @@ export class Guest implements FoldedUser {
 
   /** As the core takes it. */
   get #core(): CoreGuest {
-    return coreGuest(this.vector, this.bias, this.parts);
+    return { ...coreGuest(this.vector, this.bias, this.parts), ratings: this.#ratings };
   }
 
   predictDistribution(items: IdArray, options?: ContextOptions): Distribution {
@@ -525,7 +583,7 @@ export class GuestItem implements FoldedItem {
   readonly vector: Float32Array;
   readonly bias: number;
   readonly unseen: readonly UnseenCategory[];
-  /** @internal Of a sampled model: what the score of each sample has of the item alone. */
+  /** @internal Of a Bayesian model: what the score of each sample, and its variance, have of the item alone. */
   readonly parts: Float32Array | undefined;
   readonly #model: TrainedModel;
 

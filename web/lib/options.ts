@@ -3,21 +3,41 @@
  * default. The TypeScript types are derived from these tables, the checks run over them, and what goes to C++ is their
  * output. The C++ side refuses the same ranges again; a test holds the two together.
  */
-import { popularity, type PopularityOptions } from "./options/baselines.js";
+import {
+  biases,
+  type BiasesOptions,
+  itemKnn,
+  type ItemKnnOptions,
+  popularity,
+  type PopularityOptions,
+} from "./options/baselines.js";
 import { checkChoice, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
 import { fmClassificationDefaults, type FmOptions, fmTables } from "./options/fm.js";
+import { checkHybrid, type HybridOptions, hybridTables } from "./options/hybrid.js";
+import { type ImplicitAlsOptions, implicitTables } from "./options/implicit.js";
 import { mfLogisticDefaults, type MfOptions, mfTables } from "./options/mf.js";
 import type { Option } from "./options/option.js";
 import { svd, type SvdOptions } from "./options/svd.js";
 import type { Dataset, EpochReport, Progress } from "./types.js";
 
-export type { PopularityOptions } from "./options/baselines.js";
+export type { BiasesOptions, ItemKnnOptions, PopularityOptions } from "./options/baselines.js";
 export type * from "./options/fm.js";
+export type * from "./options/hybrid.js";
+export type * from "./options/implicit.js";
 export type * from "./options/mf.js";
 export type { SvdOptions } from "./options/svd.js";
 
 /** The option tables by what selects them; a test walks over them and holds them to the C++ side. */
-export const optionTables = { ...mfTables, svd, popularity, ...fmTables } as const;
+export const optionTables = {
+  ...mfTables,
+  svd,
+  popularity,
+  ...fmTables,
+  ...hybridTables,
+  ...implicitTables,
+  "item-knn": itemKnn,
+  biases,
+} as const;
 
 /** Defaults that differ for the loss "logistic" of the model "mf" and the task "classification" of "fm". */
 const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
@@ -25,11 +45,22 @@ const labelDefaults: Record<string, Readonly<Record<string, unknown>>> = {
   ...fmClassificationDefaults,
 };
 
-export type ModelOptions = MfOptions | SvdOptions | PopularityOptions | FmOptions;
+export type ModelOptions =
+  | MfOptions
+  | SvdOptions
+  | PopularityOptions
+  | FmOptions
+  | HybridOptions
+  | ImplicitAlsOptions
+  | ItemKnnOptions
+  | BiasesOptions;
 
 /** What every training run takes besides the options of its model. */
 export interface TrainControls<D = Dataset> {
-  /** Held-out interactions whose error is measured after every epoch; for the models "mf" and "fm", which have epochs. */
+  /**
+   * Held-out interactions on which every epoch is measured, for models that have epochs: by their error, or by how well they
+   * are ranked for models that are trained to rank.
+   */
   validation?: D;
   /**
    * Stop after this many epochs without a better validation loss, and return the best epoch's parameters. Needs
@@ -40,8 +71,14 @@ export interface TrainControls<D = Dataset> {
   onEpoch?: (report: EpochReport) => void;
   /** Called every few milliseconds of training. */
   onProgress?: (progress: Progress) => void;
-  /** Ends training within 100 ms; the call rejects with the signal's reason. */
+  /** Ends training within 100 ms; the call rejects with the signal's reason, or does what `onAbort` says. */
   signal?: AbortSignal;
+  /**
+   * What an aborted run gives: nothing (`"reject"`), or the model as it stands (`"keep"`): of the last finished epoch, with
+   * validation of the best one, of a sampler the samples kept so far, or the last one. Before anything is finished the call rejects all the same.
+   * @defaultValue "reject"
+   */
+  onAbort?: "reject" | "keep";
 }
 
 export type TrainOptions<D = Dataset> = ModelOptions & TrainControls<D>;
@@ -56,18 +93,47 @@ export type FitPartialOptions<D = Dataset> = {
   keep?: number;
 } & TrainControls<D>;
 
-export const controlNames = ["validation", "patience", "onEpoch", "onProgress", "signal"] as const;
+export const controlNames = [
+  "validation",
+  "patience",
+  "onEpoch",
+  "onProgress",
+  "signal",
+  "onAbort",
+] as const;
 
 /** Model options with every default filled in and every value checked. */
 export type ResolvedOptions = { readonly model: ModelOptions["model"] } & Readonly<
   Record<string, unknown>
 >;
 
-/** What tells the algorithms of a family apart. */
-const selectors = {
-  mf: { name: "optimizer", choices: ["sgd", "adagrad", "adam", "als"] },
-  fm: { name: "solver", choices: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc"] },
-} as const;
+/** The families of models, by the name that selects them. */
+export const families = [
+  "mf",
+  "svd",
+  "popularity",
+  "fm",
+  "hybrid",
+  "implicit-als",
+  "item-knn",
+  "biases",
+] as const;
+
+/** What tells the algorithms of a family apart, by option; its first choice is the default. */
+const selectors: Partial<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  mf: { optimizer: ["sgd", "adagrad", "adam", "als"] },
+  fm: { solver: ["als", "sgd", "adagrad", "adam", "ftrl", "sgda", "mcmc", "vb"] },
+  hybrid: {
+    loss: ["warp", "bpr", "warp-kos", "logistic"],
+    optimizer: ["adagrad", "adadelta"],
+  },
+  "implicit-als": { solver: ["cg", "cholesky", "subspace"] },
+};
+
+/** Rules over several options of a family. */
+const rules: Partial<Record<string, (resolved: Readonly<Record<string, unknown>>) => void>> = {
+  hybrid: checkHybrid,
+};
 
 /**
  * The options with every default filled in, for forms and the like: defaults depend on `model`, `optimizer` and `loss`.
@@ -80,16 +146,12 @@ export function withDefaults(options: ModelOptions): ResolvedOptions {
 /** Checks `options` against the table its `model` and `optimizer` select; controls are left to the caller. */
 export function resolveModelOptions(options: unknown): ResolvedOptions {
   const given = checkObject(options, "options");
-  const model = checkChoice(given["model"], "model", ["mf", "svd", "popularity", "fm"]);
-  const selector = model === "mf" || model === "fm" ? selectors[model] : undefined;
-  const selected =
-    selector &&
-    checkChoice(
-      valueOf(given, selector.name, selector.choices[0]),
-      selector.name,
-      selector.choices as readonly string[],
-    );
-  const where = selected === undefined ? model : `${model}/${selected}`;
+  const model = checkChoice(given["model"], "model", families);
+  const selected: Record<string, string> = {};
+  for (const [name, choices] of Object.entries(selectors[model] ?? {})) {
+    selected[name] = checkChoice(valueOf(given, name, choices[0]), name, choices);
+  }
+  const where = [model, ...Object.values(selected)].join("/");
   const table: Readonly<Record<string, Option<unknown>>> =
     optionTables[where as keyof typeof optionTables];
   checkNoExtraKeys(given, ["model", ...Object.keys(table), ...controlNames], where);
@@ -103,6 +165,7 @@ export function resolveModelOptions(options: unknown): ResolvedOptions {
     resolved[name] =
       given[name] === undefined ? fallback : option.parse(given[name], name, fallback);
   }
-  if (selector !== undefined) resolved[selector.name] = selected;
+  Object.assign(resolved, selected);
+  rules[model]?.(resolved);
   return resolved;
 }

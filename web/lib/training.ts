@@ -13,14 +13,21 @@ import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, DivergedError, show } from "./errors.js";
 import type { Encoder, Field } from "./features.js";
 import { IdMap } from "./ids.js";
-import { TrainedModel } from "./model.js";
+import { takesFeatures, TrainedModel } from "./model.js";
 import {
   controlNames,
   type ResolvedOptions,
   resolveModelOptions,
   type TrainControls,
 } from "./options.js";
-import { checkInteger, checkFinite, checkNoExtraKeys, checkObject } from "./options/checks.js";
+import {
+  checkChoice,
+  checkFinite,
+  checkInteger,
+  checkNoExtraKeys,
+  checkObject,
+  valueOf,
+} from "./options/checks.js";
 import { checkRowSet, CoreRowSet } from "./rows.js";
 import type { EpochReport, TrainingSummary } from "./types.js";
 
@@ -33,6 +40,7 @@ export interface CheckedControls<D> {
   onEpoch: TrainControls["onEpoch"];
   onProgress: TrainControls["onProgress"];
   signal: AbortSignal | undefined;
+  onAbort: "reject" | "keep";
 }
 
 /** `check` takes validation data of the kind that is trained on. */
@@ -72,6 +80,7 @@ export function checkControls<D>(
     onEpoch: given.onEpoch,
     onProgress: given.onProgress,
     signal: given.signal,
+    onAbort: checkChoice(valueOf({ ...given }, "onAbort", "reject"), "onAbort", ["reject", "keep"]),
   };
 }
 
@@ -117,11 +126,12 @@ function* steps(run: Run): Training {
   const trainer = core.run((module) =>
     run.trainer(module, { ...options, patience: controls.patience }, JSON.stringify(options)),
   );
-  const finished = () => {
+  const finished = (aborted = false) => {
     const summary: TrainingSummary = {
       epochs: reports,
       bestEpoch: trainer.bestEpoch,
       stoppedEarly: trainer.stoppedEarly,
+      ...(aborted && { aborted }),
       ...learnedRegularization(trainer),
       elapsedMs: performance.now() - begun,
     };
@@ -150,12 +160,15 @@ function* steps(run: Run): Training {
         controls.onEpoch?.(report);
       }
       controls.onProgress?.({ epoch, epochs, fraction, elapsedMs: performance.now() - begun });
-      if (done) return core.run(finished);
+      if (done) return core.run(() => finished());
       yield;
+      const kept = controls.onAbort === "keep" && trainer.bestEpoch > 0;
+      if (kept && controls.signal?.aborted === true) return core.run(() => finished(true));
       throwIfAborted(controls.signal);
     }
   } catch (error) {
-    if (error instanceof DivergedError && trainer.bestEpoch > 0) error.model = core.run(finished);
+    if (error instanceof DivergedError && trainer.bestEpoch > 0)
+      error.model = core.run(() => finished());
     throw error;
   } finally {
     free(core, trainer);
@@ -168,8 +181,9 @@ function free(core: Core, trainer: CoreTrainer): void {
 
 /** Number of epochs that are reported: sweeps, of a sampler. */
 function epochsOf(options: ResolvedOptions): number {
-  const { epochs, burnIn, samples } = options as Partial<Record<string, number>>;
-  return epochs ?? (burnIn !== undefined && samples !== undefined ? burnIn + samples : 1);
+  const { epochs, chains, burnIn, samples } = options as Partial<Record<string, number>>;
+  if (epochs !== undefined) return epochs;
+  return burnIn === undefined || samples === undefined ? 1 : (chains ?? 1) * burnIn + samples;
 }
 
 const byField = (penalties: ReturnType<CoreTrainer["learnedPenalties"]>) =>
@@ -225,7 +239,9 @@ function withoutIdentity(options: object): object {
 
 /** The encoders of the dataset's fields that the options name. */
 function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] {
-  const encoders = data.knowledge.fields.map(({ encoder }) => encoder);
+  const encoders = data.knowledge.fields
+    .map(({ encoder }) => encoder)
+    .filter(({ side }) => options.model === "fm" || side !== "context");
   const chosen = options["fields"] as "all" | readonly string[];
   if (chosen === "all") return encoders;
   for (const [k, name] of chosen.entries()) {
@@ -233,7 +249,9 @@ function chosenEncoders(options: ResolvedOptions, data: CoreDataset): Encoder[] 
     const known = encoders.map((encoder) => `"${encoder.name}"`).join(", ");
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `fields[${k}]: the dataset has no field "${name}"; it has ${known || "none"}`,
+      options.model === "fm"
+        ? `fields[${k}]: the dataset has no field "${name}"; it has ${known || "none"}`
+        : `fields[${k}]: the dataset has no field "${name}" of users or items; it has ${known || "none"}`,
       "fields",
     );
   }
@@ -277,14 +295,15 @@ function* onInteractions(
         options,
         controls,
         trainer: (module, given, text) => {
-          const fm = options.model === "fm";
           return module.makeTrainer(
-            fm ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
+            options.model === "fm" ? fmCoreOptions(given, data.unitsPerDay(timestampUnit)) : given,
             text,
             counted as CoreInteractions,
             countedValidation,
             start,
-            fm ? describe(encoders, data, validation, users, items, timestampUnit) : null,
+            takesFeatures(options.model)
+              ? describe(encoders, data, validation, users, items, timestampUnit)
+              : null,
           );
         },
         users,
@@ -342,7 +361,9 @@ function checkRowOptions(given: unknown, options: ResolvedOptions): void {
 
 function checkPatience(options: ResolvedOptions, { patience }: { patience: number }): void {
   const sampled = options["solver"] === "mcmc";
-  if (patience === 0 || options.model === "mf" || (options.model === "fm" && !sampled)) return;
+  const inEpochs =
+    ["mf", "fm", "hybrid", "implicit-als", "biases"].includes(options.model) && !sampled;
+  if (patience === 0 || inEpochs) return;
   throw new ArgumentError(
     "INVALID_ARGUMENT",
     sampled
@@ -364,7 +385,7 @@ export function train(core: Core, data: CoreDataset | CoreRowSet, given: unknown
   const controls = checkControls(given, core, checkDataset);
   checkPatience(options, controls);
   if (options.model === "popularity") return popularity(core, options, controls.signal, data);
-  const encoders = options.model === "fm" ? chosenEncoders(options, data) : [];
+  const encoders = takesFeatures(options.model) ? chosenEncoders(options, data) : [];
   return onInteractions(core, options, controls, data, data.users, data.items, encoders, null);
 }
 
@@ -375,7 +396,7 @@ export function fitPartial(
   data: CoreDataset | CoreRowSet,
   given: unknown,
 ): Training {
-  if (model.family !== "mf" && model.family !== "fm") {
+  if (!["mf", "fm", "hybrid", "implicit-als"].includes(model.family)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `a model of the family "${model.family}" cannot be continued; train it anew`,
@@ -384,13 +405,14 @@ export function fitPartial(
   }
   const changes = checkObject(given, "options");
   const sampled = model.options["solver"] === "mcmc";
-  const names = sampled ? ["samples", "keep"] : ["epochs", "learningRate", "seed"];
+  const steps = model.options["solver"] === "vb" ? [] : ["learningRate"];
+  const names = sampled ? ["samples", "keep"] : ["epochs", "seed", ...steps];
   checkNoExtraKeys(changes, [...names, ...controlNames], "fitPartial");
   const options = continuedOptions(model, changes);
   const start = model.owned.handle;
   if (data instanceof CoreRowSet || (model.family === "fm" && model.users.size === 0)) {
     const rows = checkRowSet(data, "data", core);
-    if (model.family === "mf" || model.users.size > 0) {
+    if (model.family !== "fm" || model.users.size > 0) {
       throw new ArgumentError(
         "INVALID_ARGUMENT",
         "a model of users and items continues with a dataset, not with rows",
@@ -426,15 +448,23 @@ function continuedOptions(model: TrainedModel, changes: Record<string, unknown>)
   }
   // A chain goes on where it stands.
   if (options["solver"] === "mcmc") {
-    return resolveModelOptions({ ...options, factors: model.options["factors"], burnIn: 0 });
+    const { factors } = model.options;
+    return resolveModelOptions({ ...options, factors, burnIn: 0, chains: 1 });
   }
+  if (options["solver"] === "vb") return resolveModelOptions(options);
   const als =
+    model.family === "implicit-als" ||
     (options[model.family === "fm" ? "solver" : "optimizer"] ??
       (model.family === "fm" ? "als" : "sgd")) === "als";
   // A model from elsewhere comes without options: how it predicts says which loss goes on.
-  if (model.family === "fm") {
+  if (model.family === "hybrid") {
+    if (options["optimizer"] === "adadelta" && changes["learningRate"] !== undefined) {
+      checkFinite(changes["learningRate"], "learningRate");
+      throw new ArgumentError("INVALID_ARGUMENT", "AdaDelta has no learningRate", "learningRate");
+    }
+  } else if (model.family === "fm") {
     options["task"] = model.logistic ? "classification" : "regression";
-  } else if (options["optimizer"] !== "als") {
+  } else if (model.family === "mf" && options["optimizer"] !== "als") {
     options["loss"] = model.logistic ? "logistic" : "squared";
   }
   if (als && changes["learningRate"] !== undefined) {

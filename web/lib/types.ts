@@ -167,6 +167,14 @@ export interface Rating {
   timestamp?: number;
 }
 
+/** One interaction of an item, in the caller's ids. */
+export interface UserRating {
+  user: Id;
+  rating: number;
+  /** Weight of this rating in the loss; 1 when left out. */
+  weight?: number;
+}
+
 /** Interactions held in WebAssembly memory, with the maps between your ids and dense indices. Immutable. */
 export interface Dataset {
   /** Number of distinct users in the id map, those known by features alone included. Both halves of a split share the map of the whole. */
@@ -228,19 +236,32 @@ export interface Progress {
 /** What one finished epoch gave. */
 export interface EpochReport extends Progress {
   /**
-   * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic".
+   * Mean training loss per unit of weight: squared error for loss "squared", cross-entropy for "logistic". Of "implicit-als":
+   * squared error of the preferences of all pairs, per unit of confidence.
    * For SGD, AdaGrad and Adam measured on the way, each rating before its own update (progressive loss).
+   * Of the solver "vb" the negative evidence lower bound per row, up to a constant: it never rises but for rounding.
    */
   trainLoss: number;
   /** Root mean squared training error in the units of the ratings, measured likewise. */
   trainRmse: number;
-  /** The same on the validation set, where one was given, after the epoch. */
-  validation?: { loss: number; rmse: number; mae: number };
+  /**
+   * The same on the validation set, where one was given, after the epoch. Losses that compare items have no errors of
+   * ratings: `rmse` and `mae` are NaN, and `loss` is 1 - AUC. Of "implicit-als", `loss` is 1 - NDCG@10 over the users with likes
+   * there (at most 1,000 of them), training items left out of the ranking; `rmse` and `mae` are those of the likes' scores
+   * against 1.
+   */
+  validation?: {
+    loss: number;
+    rmse: number;
+    mae: number;
+    /** Of hybrid models: the mean over users of the share of (liked, other) pairs in the right order. */
+    auc?: number;
+  };
   /** True when this epoch has the best validation loss so far (always true without validation). */
   best: boolean;
   /**
-   * Of the solver "mcmc", whose epochs are sweeps and whose validation is that of the average over all samples so far: the
-   * standard deviation of the noise, and the precisions of the priors of each field (of the factors: their mean).
+   * Of the solvers "vb" and "mcmc", of which the latter's epochs are sweeps and its validation that of the average over all samples
+   * so far: the standard deviation of the noise, and the precisions of the priors of each field (of the factors: their mean).
    */
   trace?: {
     noise: number;
@@ -255,6 +276,8 @@ export interface TrainingSummary {
   bestEpoch: number;
   /** True when `patience` ended the run before its last epoch. */
   stoppedEarly: boolean;
+  /** True when the signal ended the run and `onAbort: "keep"` kept what there was. */
+  aborted?: boolean;
   /** The penalties that the solver "sgda" arrived at, by field (of the factors: their mean over the factors). */
   learnedRegularization?: Readonly<Record<string, { linear: number; factors: number }>>;
   /** Milliseconds of training, everything included. */
@@ -322,6 +345,11 @@ export interface ContextOptions {
 
 export interface PredictOptions extends ClipOptions, ContextOptions {}
 
+export interface RankOptions {
+  /** Rank among the items the user has not rated in training (and the item itself). @defaultValue false */
+  filterSeen?: boolean;
+}
+
 /** What a sampled model holds possible, for each prediction asked for. */
 export interface Distribution {
   /** The predictions themselves. */
@@ -368,7 +396,7 @@ export interface FoldedUser {
   recommend(options?: RecommendOptions): Recommendation[];
   /** Predicted ratings for these items, in their order. */
   predict(items: IdArray, options?: PredictOptions): Float32Array;
-  /** Predictions with how sure they are, for models trained with the solver "mcmc". */
+  /** Predictions with how sure they are, for models trained with the solver "mcmc" or "vb". */
   predictDistribution(items: IdArray, options?: ContextOptions): Distribution;
   /** Which of the given ratings carried the score of this item. */
   explain(item: Id): Explanation;
@@ -427,22 +455,35 @@ export interface UserVectors extends Vectors {
   offsets: Float32Array<ArrayBuffer>;
 }
 
+export interface CompressOptions {
+  /** Number of factors to keep, 1 to 1024; more than the model has are as many as it has. */
+  factors: number;
+}
+
 export interface SaveOptions {
   /**
    * Keep the list of who rated what (without the ratings) in the file, so that a loaded model can still filter what a
-   * user has seen. Switch it off where the file leaves the device. @defaultValue true
+   * user has seen. Switch it off where the file leaves the device. A model of the family "item-knn" knows its users by that
+   * list alone: without it the file has no users. @defaultValue true
    */
   seen?: boolean;
 }
 
-/** A trained model. Immutable: `fitPartial` returns a new one. */
+/** The families of models. */
+export type ModelFamily =
+  "mf" | "svd" | "popularity" | "fm" | "hybrid" | "implicit-als" | "item-knn" | "biases";
+
+/** A trained model. Only `updateUser` and `updateItem` change it: `fitPartial` returns a new one. */
 export interface Model {
-  readonly family: "mf" | "svd" | "popularity" | "fm";
+  readonly family: ModelFamily;
   readonly userCount: number;
   readonly itemCount: number;
   /** Number of latent factors. */
   readonly factors: number;
-  /** Range of the ratings the model was trained on; predictions are limited to it unless `clip` is false. */
+  /**
+   * Range of the ratings the model was trained on; predictions are limited to it unless `clip` is false. Without limits for
+   * "implicit-als", whose predictions are preferences (about 0 to 1), and "item-knn", whose are sums of similarities.
+   */
   readonly valueRange: readonly [min: number, max: number];
   /** The options it was trained with, defaults filled in. */
   readonly options: Readonly<Record<string, unknown>>;
@@ -456,7 +497,12 @@ export interface Model {
   hasItem(item: Id): boolean;
   /** Predicted ratings of the pairs (users[k], items[k]). Throws `UnknownIdError` for an id the model does not know. */
   predict(users: IdArray, items: IdArray, options?: PredictOptions): Float32Array;
-  /** Predictions with how sure they are, for models trained with the solver "mcmc". Throws `ArgumentError` for others. */
+  /**
+   * Where items stand: the rank of items[k] for users[k] among all items, 0 for the best. Equal scores count against it.
+   * Throws `UnknownIdError`.
+   */
+  predictRank(users: IdArray, items: IdArray, options?: RankOptions): Uint32Array;
+  /** Predictions with how sure they are, for models trained with the solver "mcmc" or "vb". Throws `ArgumentError` for others. */
   predictDistribution(users: IdArray, items: IdArray, options?: ContextOptions): Distribution;
   /** Best items for a user, highest score first. Throws `UnknownIdError`; for somebody new use `foldInUser`. */
   recommend(user: Id, options?: RecommendOptions): Recommendation[];
@@ -464,22 +510,34 @@ export interface Model {
   recommendAll(
     options?: RecommendOptions & { users?: IdArray },
   ): { user: Id; items: Recommendation[] }[];
-  /** Items whose latent vectors are closest to this item's, without the item itself. */
+  /** Items whose latent vectors are closest to this item's, without the item itself; its neighbours, for "item-knn". */
   similarItems(item: Id, options?: SimilarOptions): SimilarItem[];
   /** Users whose latent vectors are closest to this user's, without the user. */
   similarUsers(user: Id, options?: SimilarOptions): SimilarUser[];
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): FoldedUser;
   /**
-   * Places a new item by its features alone, without retraining; for the family "fm". The model is not changed.
+   * Brings a user of an "implicit-als" model up to date in place: their vector becomes the one that training would solve for
+   * with the items held, from these ratings alone, so give all of the user's; they are also what `filterSeen` knows from now on.
+   * A user the model does not know is added. Nothing else changes, and nothing at all when the call fails.
+   * Throws `ArgumentError` for other families, `UnknownIdError` for an item the model does not know.
+   */
+  updateUser(user: Id, ratings: readonly Rating[]): void;
+  /** The same for an item and all its ratings, with the users held. Folded-in users keep the vectors they have. */
+  updateItem(item: Id, ratings: readonly UserRating[]): void;
+  /**
+   * Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not changed.
    * Throws `ArgumentError` for a field the model does not have.
    */
   foldInItem(features: FeatureRecord): FoldedItem;
   /** Predictions for plain rows, for the family "fm". Probabilities for the task "classification". */
   predictRows(rows: Rows, options?: ClipOptions): Float32Array;
-  /** The fields of a factorization machine, in order of their columns; empty for other families. */
+  /** The fields of a factorization machine or hybrid model, in order of their columns; empty for other families. */
   fields(): FieldStrength[];
-  /** The parameters of a factorization machine. Throws `ArgumentError` for other families. */
+  /**
+   * The parameters of a factorization machine or hybrid model: weights (biases) and factors (embeddings) of the columns that
+   * `fields()` names. Throws `ArgumentError` for other families.
+   */
   parameters(): Parameters;
   /**
    * The users' vectors, in the order of `userIds()`: the latent columns, then a 1 that meets the item's bias, so that
@@ -492,6 +550,13 @@ export interface Model {
   singularValues(): Float32Array;
   /** The model as a safetensors file that any safetensors reader opens. */
   save(options?: SaveOptions): Uint8Array<ArrayBuffer>;
+  /**
+   * A new model of the family "mf" that scores like this one as nearly as `factors` factors can: biases exact, the rest by a truncated
+   * SVD, whose `singularValues()` it has. Users, items and who has seen what stay; contexts, features and how sure a Bayesian
+   * model is do not. A machine of 50 samples becomes a file and a scan of a fraction of the size. Throws `ArgumentError` for
+   * models without factors, and for Bayesian ones of classes.
+   */
+  compress(options: CompressOptions): Model;
   /** Frees the WebAssembly memory. Any later call throws `ClosedError`. Safe to call twice. */
   close(): void;
   /** As `close`, for `using`. */

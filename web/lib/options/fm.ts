@@ -236,28 +236,49 @@ const fmSgda = {
   regularization: fmRegularization(0.05, 0.12, 1),
 };
 
-const fmMcmc = {
+const fmBayesian = {
   ...fmColumns,
-  /**
-   * Gibbs sampling (Freudenthaler, Schmidt-Thieme, Rendle 2011): the most accurate, and nothing to regularize. Predictions are
-   * averages over many samples and know how sure they are.
-   */
-  solver: choice("mcmc", ["mcmc"]),
   /**
    * `"regression"`, `"classification"` (probit; labels 0 and 1, or -1 and 1), or `"ordinal"`: ratings as ordered classes with learned
    * cutpoints, which gives a probability for every rating. @defaultValue "regression"
    */
   task: choice("regression", ["regression", "classification", "ordinal"]),
-  /** Number of latent factors of each sample, 0 to 256. @defaultValue 10 */
+  /** Number of latent factors, of each sample where there are samples, 0 to 256. @defaultValue 10 */
   factors: integer(10, { min: 0, max: 256 }),
-  /** Sweeps before the first sample counts, 0 to 100,000. @defaultValue 20 */
-  burnIn: integer(20, { min: 0, max: 100_000 }),
-  /** Sweeps that count, 1 to 100,000. @defaultValue 200 */
-  samples: integer(200, { min: 1, max: 100_000 }),
-  /** Samples that the model keeps, evenly spread: each takes `columns * (factors + 1)` numbers. 1 to 1,000. @defaultValue 50 */
-  keep: integer(50, { min: 1, max: 1000 }),
   /** Standard deviation of the initial factors. @defaultValue 0.1 */
   initialScale: finite(0.1, { min: 0, max: 10 }),
+};
+
+const fmMcmc = {
+  ...fmBayesian,
+  /**
+   * Gibbs sampling (Freudenthaler, Schmidt-Thieme, Rendle 2011): the most accurate, and nothing to regularize. Predictions are
+   * averages over many samples and know how sure they are.
+   */
+  solver: choice("mcmc", ["mcmc"]),
+  /** Sweeps of each chain before its samples count, 0 to 100,000. @defaultValue 20 */
+  burnIn: integer(20, { min: 0, max: 100_000 }),
+  /** Sweeps that count, of all chains; 1 to 100,000. @defaultValue 200 */
+  samples: integer(200, { min: 1, max: 100_000 }),
+  /**
+   * Chains that share the samples, one after the other from other initial factors; 1 to 100, and no more than samples. One chain hardly
+   * leaves the mode of the posterior it came to first: a few of about 100 samples each predict better than one as long as all of them.
+   * @defaultValue 1
+   */
+  chains: integer(1, { min: 1, max: 100 }),
+  /** Samples that the model keeps, evenly spread: each takes `columns * (factors + 1)` numbers. 1 to 1,000. @defaultValue 50 */
+  keep: integer(50, { min: 1, max: 1000 }),
+};
+
+const fmVb = {
+  ...fmBayesian,
+  /**
+   * Variational inference (Bishop 2006, chapter 10): the priors of `"mcmc"` and nothing to regularize either, with a mean and a variance
+   * for every parameter in place of samples. Nearly as accurate, much faster, and it knows how sure it is.
+   */
+  solver: choice("vb", ["vb"]),
+  /** Number of sweeps over all parameters, 1 to 100,000. @defaultValue 20 */
+  epochs: integer(20, { min: 1, max: 100_000 }),
 };
 
 const halvedPenalties = {
@@ -281,6 +302,7 @@ export const fmTables = {
   "fm/ftrl": fmFtrl,
   "fm/sgda": fmSgda,
   "fm/mcmc": fmMcmc,
+  "fm/vb": fmVb,
 } as const;
 
 /** Factorization machine by alternating least squares (the default). */
@@ -309,6 +331,8 @@ export type FmSgdaOptions = { model: "fm"; solver: "sgda" } & OptionsOf<typeof f
 
 /** Bayesian factorization machine by Gibbs sampling. */
 export type FmMcmcOptions = { model: "fm"; solver: "mcmc" } & OptionsOf<typeof fmMcmc>;
+/** Bayesian factorization machine by variational inference. */
+export type FmVbOptions = { model: "fm"; solver: "vb" } & OptionsOf<typeof fmVb>;
 
 /** Factorization machines, by their solver. */
 export type FmOptions =
@@ -318,4 +342,5 @@ export type FmOptions =
   | FmAdamOptions
   | FmFtrlOptions
   | FmSgdaOptions
-  | FmMcmcOptions;
+  | FmMcmcOptions
+  | FmVbOptions;

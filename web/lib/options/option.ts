@@ -72,6 +72,12 @@ export const valueRange: Option<readonly [number, number] | "observed"> = {
 
 export const seed = integer(1, { min: 0, max: Number.MAX_SAFE_INTEGER });
 
+/** The lowest value that counts as liked; where it is left out, the model says what is. */
+export const positiveFrom: Option<number | undefined> = {
+  default: undefined,
+  parse: (value, name) => (value === undefined ? value : checkFinite(value, name)),
+};
+
 /** Step size and its decay. */
 export const learningRate = (rate: number, decay: number) => ({
   /** Step size, above 0 to 1e9. */

@@ -12,6 +12,7 @@ import {
 } from "../options/checks.js";
 import type {
   ClipOptions,
+  CompressOptions,
   Dataset,
   DatasetInput,
   EpochReport,
@@ -50,6 +51,7 @@ import {
   guestVerbs,
   modelVerbs,
   rowsVerbs,
+  updateVerbs,
 } from "./verbs.js";
 
 /** The same properties; every method but `close` returns a promise. */
@@ -74,13 +76,18 @@ export type RemoteFoldedUser = Remote<FoldedUser>;
 export type RemoteFoldedItem = Remote<FoldedItem>;
 
 /** A model in the worker. */
-export type RemoteModel = Omit<Remote<Model>, "foldInUser" | "foldInItem" | "predictRows"> & {
+export type RemoteModel = Omit<
+  Remote<Model>,
+  "foldInUser" | "foldInItem" | "predictRows" | "compress"
+> & {
   /** Places a new user by their ratings, without retraining. The model is not changed. */
   foldInUser(ratings: readonly Rating[], options?: FoldInOptions): Promise<RemoteFoldedUser>;
-  /** Places a new item by its features alone, without retraining; for the family "fm". The model is not changed. */
+  /** Places a new item by its features alone, without retraining; for the families "fm" and "hybrid". The model is not changed. */
   foldInItem(features: FeatureRecord): Promise<RemoteFoldedItem>;
   /** Predictions for plain rows, for the family "fm". */
   predictRows(rows: RemoteRows, options?: ClipOptions): Promise<Float32Array>;
+  /** A new model with fewer factors, see `Model.compress`. */
+  compress(options: CompressOptions): Promise<RemoteModel>;
 };
 
 export interface ClientOptions {
@@ -103,6 +110,7 @@ interface Pending {
   reject: (reason: unknown) => void;
   onEpoch?: ((report: EpochReport) => void) | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** The options of a client, checked. */
@@ -288,8 +296,10 @@ export class RemoteEngine {
     try {
       const aborted = new Promise<never>((_, reject) => {
         abort = () => {
-          this.#forget(call);
           if (this.#gone === undefined) this.#post({ type: "abort", call }, []);
+          // The worker answers with what there is.
+          if (options.onAbort === "keep") return;
+          this.#forget(call);
           // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own
           reject(abortReason(signal as AbortSignal));
         };
@@ -297,6 +307,7 @@ export class RemoteEngine {
       const answer = this.#call<Reference>(0, verb, [...targets, sent, wanted], [], {
         onEpoch,
         onProgress,
+        signal,
       });
       signal?.addEventListener("abort", abort, { once: true });
       return this.#model(await Promise.race([answer, aborted]));
@@ -310,7 +321,7 @@ export class RemoteEngine {
     verb: string,
     args: unknown[],
     transfer: Transferable[] = [],
-    callbacks: Pick<Pending, "onEpoch" | "onProgress"> = {},
+    callbacks: Pick<Pending, "onEpoch" | "onProgress" | "signal"> = {},
   ): Promise<T> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone());
     const call = this.#nextCall++;
@@ -355,6 +366,11 @@ export class RemoteEngine {
           else if (error instanceof DivergedError) error.model = this.#model(message.error.model);
         }
         pending?.reject(error);
+        return;
+      }
+      case "aborted": {
+        const pending = this.#forget(message.call);
+        if (pending?.signal !== undefined) pending.reject(abortReason(pending.signal));
         return;
       }
       case "epoch":
@@ -436,7 +452,20 @@ export class RemoteEngine {
     };
     const predictRows: RemoteModel["predictRows"] = async (rows, options) =>
       this.#objectCall(model, "predictRows", [this.#handleOf(rows, "rows", "rows"), options]);
-    for (const [name, value] of Object.entries({ foldInUser, foldInItem, predictRows })) {
+    for (const verb of updateVerbs) {
+      const value = async (...args: unknown[]) => {
+        Object.assign(model, await this.#objectCall<object>(model, verb, args));
+      };
+      Object.defineProperty(model, verb, { value });
+    }
+    const compress: RemoteModel["compress"] = async (options) =>
+      this.#model(await this.#objectCall(model, "compress", [options]));
+    for (const [name, value] of Object.entries({
+      foldInUser,
+      foldInItem,
+      predictRows,
+      compress,
+    })) {
       Object.defineProperty(model, name, { value });
     }
     return model;
@@ -495,6 +524,8 @@ const argumentSent: Readonly<Record<string, string>> = {
   readLibsvm: "source",
   loadModel: "bytes",
   foldInItem: "features",
+  updateUser: "ratings",
+  updateItem: "ratings",
 };
 
 /** A source that can be sent. */

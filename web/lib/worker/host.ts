@@ -24,10 +24,14 @@ import {
   guestVerbs,
   modelVerbs,
   rowsVerbs,
+  updateVerbs,
 } from "./verbs.js";
 
 type HeldObject = Dataset | Rows | Model;
 type Verb = (...args: never[]) => unknown;
+
+/** A training run that ended because its client wanted it to, and not in an error. */
+class Aborted extends Error {}
 
 export class Host {
   readonly #port: Port<FromWorker, ToWorker>;
@@ -70,6 +74,10 @@ export class Host {
           : this.#objectCall(target, verb, args);
       this.#port.post({ type: "result", call, value }, transferables(value));
     } catch (error) {
+      if (error instanceof Aborted) {
+        this.#port.post({ type: "aborted", call });
+        return;
+      }
       const description: ErrorMessage = describeError(error);
       if (error instanceof DivergedError && error.model !== undefined) {
         description.model = this.#refer(error.model as Model);
@@ -136,6 +144,10 @@ export class Host {
         signal: controller.signal,
       } as never);
       return this.#refer(model);
+    } catch (error) {
+      // Of the engine's own errors none is a DOMException.
+      const aborted = controller.signal.aborted && error instanceof DOMException;
+      throw aborted ? new Aborted() : error;
     } finally {
       this.#running.delete(call);
     }
@@ -154,8 +166,13 @@ export class Host {
         const { vector, bias, unseen, parts } = model.foldInItem(args[0] as never);
         return { vector, bias, unseen, parts } satisfies GuestItemData;
       }
+      if (verb === "compress") return this.#refer(model.compress(args[0] as never));
       if (verb === "predictRows") {
         return model.predictRows(this.#object(args[0] as number) as Rows, args[1] as never);
+      }
+      if ((updateVerbs as readonly string[]).includes(verb)) {
+        (model[verb as keyof TrainedModel] as Verb).apply(model, args as never[]);
+        return { userCount: model.userCount, itemCount: model.itemCount };
       }
       if (verb.startsWith(guestItemPrefix)) {
         const itemVerb = verb.slice(guestItemPrefix.length);

@@ -8,7 +8,7 @@ import type { WasmSource } from "../wasm.js";
 
 export type Kind = "dataset" | "rows" | "model";
 
-/** Stands for an object in the worker, with the properties that never change. */
+/** Stands for an object in the worker, with the properties that only its own calls change. */
 export interface Reference {
   kind: Kind;
   handle: number;
@@ -25,6 +25,8 @@ export type ToWorker =
 export type FromWorker =
   | { type: "result"; call: number; value: unknown }
   | { type: "error"; call: number; error: ErrorMessage }
+  /** The call's abort was heard before there was anything to give. */
+  | { type: "aborted"; call: number }
   | { type: "epoch"; call: number; report: EpochReport }
   | { type: "progress"; call: number; progress: Progress }
   /** The engine could not be loaded, or died; the worker is of no use any more. */

@@ -37,13 +37,17 @@ export const rowsVerbs = all<Exclude<MethodsOf<Rows>, "close">>()(["content", "t
 
 /** Without those that take or give objects of the worker. */
 export const modelVerbs = all<
-  Exclude<MethodsOf<Model>, "close" | "foldInUser" | "foldInItem" | "predictRows">
+  Exclude<
+    MethodsOf<Model>,
+    "close" | "foldInUser" | "foldInItem" | "predictRows" | "updateUser" | "updateItem" | "compress"
+  >
 >()([
   "userIds",
   "itemIds",
   "hasUser",
   "hasItem",
   "predict",
+  "predictRank",
   "predictDistribution",
   "recommend",
   "recommendAll",
@@ -56,6 +60,9 @@ export const modelVerbs = all<
   "parameters",
   "save",
 ]);
+
+/** Those that change what a client knows of a model. */
+export const updateVerbs = ["updateUser", "updateItem"] as const;
 
 export const guestVerbs = all<MethodsOf<FoldedUser>>()([
   "recommend",
