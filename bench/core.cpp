@@ -23,6 +23,8 @@
 #include "train/fm_als.h"
 #include "train/fm_gibbs.h"
 #include "train/fm_sgd.h"
+#include "train/hybrid_sgd.h"
+#include "train/implicit_als.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
@@ -150,6 +152,26 @@ void factorization_machines(const std::shared_ptr<const Interactions>& data) {
   }
 }
 
+void ranking_models(const std::shared_ptr<const Interactions>& data) {
+  report("hybrid-warp-epoch-k", 32, 3, [&] {
+    HybridOptions options;
+    options.factors = 32;
+    options.epochs = 11;
+    options.positive_from = 4;
+    const SeenItems seen(*data);
+    return epoch_time(
+        *make_hybrid_sgd(options,
+                         {make_feature_space(*data, seen, {}, {}, nullptr), data, seen}),
+        options.epochs);
+  });
+  report("implicit-als-sweep-k", 64, 3, [&] {
+    ImplicitAlsOptions options;
+    options.factors = 64;
+    options.epochs = 11;
+    return epoch_time(*make_implicit_als(options, data, nullptr), options.epochs);
+  });
+}
+
 }  // namespace
 
 // Measures everything, or what begins with the first argument, on the ratings of the second;
@@ -162,6 +184,7 @@ int main(int count, char** arguments) {
   if (count > 1) wanted = arguments[1];
   const auto data = count > 2 ? ratings_of(arguments[2]) : synthetic_ratings();
   factorization_machines(data);
+  ranking_models(data);
   for (const std::uint32_t factors : {16u, 32u, 64u}) {
     report("mf-sgd-epoch-k", factors, 7, [&] {
       MfSgdOptions options;
