@@ -8,6 +8,7 @@
 #include "arrays.h"
 #include "data/interactions.h"
 #include "data/split.h"
+#include "features.h"
 #include "guard.h"
 
 namespace featherfm::bindings {
@@ -42,6 +43,11 @@ Positions test_positions(const Interactions& data, const Options& given) {
   const std::string by = given.text("by");
   if (by == "random") return random_test(data, given.number("testFraction"), given.seed());
   if (by == "user") return user_random_test(data, given.number("testFraction"), given.seed());
+  if (by == "fold") {
+    const Fold fold = fold_from_js(given);
+    return given.text("within") == "user" ? user_fold_test(data, fold, given.seed())
+                                          : fold_test(data, fold, given.seed());
+  }
   if (by == "leave-last-out") return leave_last_out_test(data, given.index("count"));
   if (by == "time") return time_test(data, given.number("testFraction"));
   if (by == "rows") return rows_test(data, from_js<std::uint32_t>(given.raw("testRows")));

@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "data/split.h"
 #include "guard.h"
 
 namespace featherfm::bindings {
@@ -37,14 +36,17 @@ RowsHandle make_rows(const val& input) {
   });
 }
 
-// {train, test}, by {by: "random", testFraction, seed} or {by: "rows", testRows}.
+// {train, test}, by {by: "random", testFraction, seed}, {by: "fold", folds, fold, seed} or {by:
+// "rows", testRows}.
 val split_rows(const RowSet& rows, const val& options) {
   return guarded([&] {
     const Options given(options);
     const std::uint32_t size = rows.rows->rows();
-    const Positions chosen = given.text("by") == "random"
+    const std::string by = given.text("by");
+    const Positions chosen = by == "random"
                                  ? random_rows(size, given.number("testFraction"), given.seed())
-                                 : from_js<std::uint32_t>(given.raw("testRows"));
+                             : by == "fold" ? fold_rows(size, fold_from_js(given), given.seed())
+                                            : from_js<std::uint32_t>(given.raw("testRows"));
     std::vector<char> in_test(size);
     for (const std::uint32_t row : chosen) {
       if (row >= size) {

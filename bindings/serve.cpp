@@ -1,4 +1,4 @@
-// Predicting, ranking, folding in, measuring, saving.
+// Predicting, ranking, saving; and the model as JavaScript sees it.
 #include <emscripten/bind.h>
 #include <emscripten/heap.h>
 
@@ -6,16 +6,17 @@
 #include <string>
 
 #include "arrays.h"
-#include "base/portable_math.h"
+#include "evaluate.h"
+#include "explain.h"
 #include "features.h"
 #include "guard.h"
 #include "model/compressed.h"
-#include "rank/metrics.h"
+#include "neighbourhood.h"
 #include "rank/optimistic.h"
 #include "rank/ranks.h"
-#include "rank/sample_fold_in.h"
+#include "rank/rerank.h"
+#include "rank/scorer.h"
 #include "served_model.h"
-#include "train/fm_options.h"
 
 namespace featherfm::bindings {
 namespace {
@@ -115,56 +116,6 @@ val predict_distribution(const ServedModel& model, const val& users, const val& 
   });
 }
 
-void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) {
-  if (row < matrix.rows()) return;
-  fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
-}
-
-// Somebody of a model of neighbours: what they met, and the scores of all items.
-class Neighbourhood {
- public:
-  explicit Neighbourhood(const ServedModel& model)
-      : model_(model), scores_(model.file.neighbours()->items()) {}
-
-  // The scores of a user of the model; computed once for pairs that come user by user.
-  std::span<const float> of(std::uint32_t user) {
-    if (user != user_) {
-      const SeenItems& seen = model_.file.seen;
-      model_.file.neighbours()->score_items(seen.of(user), seen.values_of(user), scores_);
-      user_ = user;
-    }
-    return scores_;
-  }
-  // Of somebody else, who gave this.
-  std::span<const float> of(const Options& ratings) {
-    const GivenWorth given(ratings, model_);
-    model_.file.neighbours()->score_items(given.items, given.worth, scores_);
-    user_ = std::nullopt;
-    return scores_;
-  }
-
-  // {items, values, weights | null} as items and what each counts.
-  struct GivenWorth {
-    GivenWorth(const Options& ratings, const ServedModel& model)
-        : items(from_js<std::uint32_t>(ratings.raw("items"))),
-          worth(from_js<float>(ratings.raw("values"))) {
-      const auto weights = from_js<float>(ratings.raw("weights"));
-      // The checks of everybody who is new.
-      FoldIn(model.towers).fold({items, worth, weights});
-      for (std::size_t k = 0; k < worth.size(); ++k) {
-        worth[k] = ItemNeighbours::worth(worth[k], weights.empty() ? 1 : weights[k]);
-      }
-    }
-    std::vector<std::uint32_t> items;
-    std::vector<float> worth;
-  };
-
- private:
-  const ServedModel& model_;
-  std::vector<float> scores_;
-  std::optional<std::uint32_t> user_;
-};
-
 void require_vectors(const ServedModel& model) {
   if (!model.file.neighbours()) return;
   fail(ErrorCode::invalid_argument, "model",
@@ -218,7 +169,7 @@ val scored_to_js(const std::vector<Scored>& list, const Towers* towers) {
   return result;
 }
 
-// What {n, scan, exclude, candidates} asks for.
+// What {n, scan, exclude, candidates, minScore | null, optimism, diversity, novelty} asks for.
 struct Request {
   explicit Request(const Options& given)
       : n(given.index("n")),
@@ -227,7 +178,11 @@ struct Request {
         exclude(from_js<std::uint32_t>(given.raw("exclude"))),
         has_candidates(!missing(given.raw("candidates"))),
         candidates(from_js<std::uint32_t>(given.raw("candidates"))),
-        optimism(given.number("optimism")) {}
+        optimism(given.number("optimism")),
+        order{given.number("diversity"), given.number("novelty")} {
+    if (!missing(given.raw("minScore"))) min_score = given.real("minScore");
+    validate(order);
+  }
 
   ItemFilter filter(std::span<const std::uint32_t> seen) const {
     ItemFilter result{seen, exclude, std::nullopt};
@@ -241,26 +196,66 @@ struct Request {
   bool has_candidates;
   Indices candidates;
   double optimism;  // of sampled machines
+  Rerank order;
+  std::optional<float> min_score;  // of the scores that are shown
+
+  // How many of the best are looked at.
+  std::size_t pool() const { return order.any() ? Rerank::pool(n) : n; }
 };
+
+// The list that is shown, from the best that were looked at.
+std::vector<Scored> ordered(const ServedModel& model, const Request& request,
+                            std::vector<Scored> pool) {
+  if (!request.order.any()) return pool;
+  return rerank(pool, request.n, request.order, model.towers.items, model.towers.factors,
+                request.order.novelty > 0 ? model.information("novelty")
+                                          : std::span<const float>{});
+}
+
+// The list from `best`, which come in order of their scores; `towers` as in scored_to_js().
+val shown(const ServedModel& model, const Request& request, std::vector<Scored> best,
+          const Towers* towers) {
+  if (request.min_score) {
+    std::erase_if(best, [&](const Scored& scored) {
+      return (towers ? towers->value_of(scored.score, true) : scored.score) < *request.min_score;
+    });
+  }
+  return scored_to_js(ordered(model, request, std::move(best)), towers);
+}
+
+val shown(ServedModel& model, UserView user, const Request& request,
+          std::span<const std::uint32_t> seen) {
+  return shown(model, request,
+               model.ranker.top(user, request.pool(), request.filter(seen), request.scan),
+               &model.towers);
+}
 
 // {indices, scores} of a sampled machine: the items with the best means of the samples' scores, or
 // with the best that they hold possible. The scores are the predictions, and order the list unless
-// it is asked for by what is possible.
+// it is asked for by what is possible, or in another order.
 val sampled_top(const ServedModel& model, const SampleUser& user, const Request& request,
                 std::span<const std::uint32_t> seen) {
   const auto items = static_cast<std::uint32_t>(model.towers.items.rows());
   Predictions predictions(model);
-  std::vector<Scored> list = optimistic_top(model.sample_towers(), user, items, request.n,
-                                            request.optimism, request.filter(seen));
+  // What is shown is not what the items are ranked by: the least that may be shown is looked for
+  // all the way down.
+  const std::size_t ranked = request.min_score ? items : request.pool();
+  std::vector<Scored> best;
+  for (const Scored& scored :
+       optimistic_top(model.sample_towers(), user, items, ranked, request.optimism,
+                      request.filter(seen))) {
+    if (best.size() == request.pool()) break;
+    const float mean = predictions.predict(user, scored.index).mean;
+    if (request.min_score && mean < *request.min_score) continue;
+    best.push_back({scored.index, request.optimism == 0 ? mean : scored.score});
+  }
   if (request.optimism == 0) {
-    BestN ordered(list.size());
-    for (const Scored& scored : list) {
-      ordered.offer(scored.index, predictions.predict(user, scored.index).mean);
-    }
-    list = ordered.take();
+    BestN sorted(best.size());
+    for (const Scored& scored : best) sorted.offer(scored.index, scored.score);
+    best = sorted.take();
   }
   Indices indices;
-  for (const Scored& scored : list) {
+  for (const Scored& scored : ordered(model, request, std::move(best))) {
     indices.push_back(scored.index);
     predictions.add(user, scored.index);
   }
@@ -271,10 +266,13 @@ val sampled_top(const ServedModel& model, const SampleUser& user, const Request&
 }
 
 // Of a model of neighbours, which has no vectors to round to bytes.
-void require_exact(const Request& request) {
-  if (request.scan == Scan::exact) return;
-  fail(ErrorCode::invalid_argument, "scan",
-       {"a model of the family \"item-knn\" has no vectors to scan"});
+val shown_by_neighbours(const ServedModel& model, std::span<const float> scores,
+                        const Request& request, std::span<const std::uint32_t> seen) {
+  if (request.scan != Scan::exact) {
+    fail(ErrorCode::invalid_argument, "scan",
+         {"a model of the family \"item-knn\" has no vectors to scan"});
+  }
+  return shown(model, request, top_of(scores, request.pool(), request.filter(seen)), nullptr);
 }
 
 // One {indices, scores} for each of `users`.
@@ -293,18 +291,13 @@ val recommend(ServedModel& model, const val& users, bool filter_seen, const val&
         continue;
       }
       if (model.file.neighbours()) {
-        require_exact(request);
-        Neighbourhood somebody(model);
         result.call<void>(
-            "push",
-            scored_to_js(top_of(somebody.of(user), request.n, request.filter(seen)), nullptr));
+            "push", shown_by_neighbours(model, Neighbourhood(model).of(user), request, seen));
         continue;
       }
       UserRow row = user_row(model.towers, user);
       contexts.add_to(row, 0);
-      const auto top = model.ranker.top({row.row.data(), row.offset}, request.n,
-                                        request.filter(seen), request.scan);
-      result.call<void>("push", scored_to_js(top, &model.towers));
+      result.call<void>("push", shown(model, {row.row.data(), row.offset}, request, seen));
     }
     return result;
   });
@@ -338,97 +331,6 @@ val similar(const ServedModel& model, const std::string& side, std::uint32_t row
   });
 }
 
-// What somebody new gives: {items, values, weights | null, regularization | null, features | null}.
-struct Given {
-  Given(const ServedModel& model, const Options& given)
-      : items(from_js<std::uint32_t>(given.raw("items"))),
-        values(from_js<float>(given.raw("values"))),
-        weights(from_js<float>(given.raw("weights"))),
-        start(average_user(model.towers)) {
-    if (!missing(given.raw("regularization"))) regularization = given.real("regularization");
-    if (!model.file.is_fm()) return;
-    const FactorizationMachine& machine = model.file.fm();
-    const SparseRows row =
-        describe(machine.space, Side::user, features_from_js(given.raw("features")), items);
-    add_to(start, row_sums(machine, row), 0);
-    if (!model.posterior()) return;
-    sampled = model.sample_towers().user(static_cast<std::uint32_t>(model.towers.users.rows()));
-    model.sample_towers().add_to(sampled, sample_sums(machine, row), 0);
-  }
-  GivenRatings ratings() const { return {items, values, weights}; }
-
-  Indices items;
-  std::vector<float> values, weights;
-  UserRow start;
-  SampleUser sampled;  // the start in every sample, of a sampled machine
-  std::optional<float> regularization;
-};
-
-// A user of a sampled machine for JavaScript: {vector, bias, parts}.
-val guest_to_js(const ServedModel& model, const SampleUser& user) {
-  const auto offsets = std::span(user.parts).first(model.sample_towers().samples());
-  double offset = 0;
-  for (const float part : offsets) offset += double{part};
-  offset /= static_cast<double>(offsets.size());
-  val result = val::object();
-  set(result, "vector", to_js(std::span<const float>(user.row).first(model.towers.factors)));
-  set(result, "bias", offset - double{model.towers.base_offset});
-  set(result, "parts", to_js(user.parts));
-  return result;
-}
-
-val fold_in(ServedModel& model, const val& ratings) {
-  return guarded([&] {
-    const Given given(model, Options(ratings));
-    if (model.posterior()) {
-      const SampleFoldIn fold_in(model.file.fm(), model.towers, model.sample_towers(),
-                                 given.sampled);
-      return guest_to_js(model, fold_in.fold(given.ratings(), given.regularization));
-    }
-    const FoldedUser user =
-        model.fold_in().fold(given.ratings(), given.start, given.regularization);
-    val result = val::object();
-    set(result, "vector", to_js(user.vector));
-    set(result, "bias", double{user.bias});
-    return result;
-  });
-}
-
-// score = base + sum of what each rating counts times its item's similarity; the base is 0.
-ScoreParts explain_by_neighbours(const ServedModel& model, const Options& ratings,
-                                 std::uint32_t item) {
-  require_row(item, model.towers.items, "item");
-  const Neighbourhood::GivenWorth given(ratings, model);
-  ScoreParts parts;
-  for (std::size_t k = 0; k < given.items.size(); ++k) {
-    parts.contributions.push_back(given.worth[k] *
-                                  model.file.neighbours()->similarity(item, given.items[k]));
-    parts.score += parts.contributions.back();
-  }
-  return parts;
-}
-
-ScoreParts score_parts(ServedModel& model, const Options& ratings, std::uint32_t item) {
-  if (model.file.neighbours()) return explain_by_neighbours(model, ratings, item);
-  const Given given(model, ratings);
-  if (!model.posterior()) {
-    return model.fold_in().explain(given.ratings(), item, given.start, given.regularization);
-  }
-  return SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), given.sampled)
-      .explain(given.ratings(), item, given.regularization);
-}
-
-val explain(ServedModel& model, const val& ratings, std::uint32_t item) {
-  return guarded([&] {
-    const ScoreParts parts = score_parts(model, Options(ratings), item);
-    val result = val::object();
-    set(result, "score", double{parts.score});
-    set(result, "base", double{parts.base});
-    set(result, "contributions", to_js(parts.contributions));
-    return result;
-  });
-}
-
 // A folded-in user comes back as {vector, bias}.
 UserRow guest_row(const ServedModel& model, const val& user) {
   const Options given(user);
@@ -457,17 +359,12 @@ val recommend_guest(ServedModel& model, const val& user, const val& seen, const 
       return sampled_top(model, sampled, request, seen_items);
     }
     if (model.file.neighbours()) {
-      require_exact(request);
-      Neighbourhood somebody(model);
-      return scored_to_js(
-          top_of(somebody.of(Options(user).part("ratings")), request.n, request.filter(seen_items)),
-          nullptr);
+      return shown_by_neighbours(model, Neighbourhood(model).of(Options(user).part("ratings")),
+                                 request, seen_items);
     }
     UserRow guest = guest_row(model, user);
     contexts.add_to(guest, 0);
-    const auto top = model.ranker.top({guest.row.data(), guest.offset}, request.n,
-                                      request.filter(seen_items), request.scan);
-    return scored_to_js(top, &model.towers);
+    return shown(model, {guest.row.data(), guest.offset}, request, seen_items);
   });
 }
 
@@ -627,100 +524,6 @@ val predict_for_item(const ServedModel& model, const val& item, const val& users
   });
 }
 
-val rating_errors_to_js(const RatingErrors& errors) {
-  val result = val::object();
-  for (const auto& [name, value] : {std::pair{"rmse", errors.rmse},
-                                    {"mae", errors.mae},
-                                    {"mae-rounded", errors.mae_rounded},
-                                    {"accuracy", errors.accuracy},
-                                    {"log-loss", errors.log_loss}}) {
-    set(result, name, value);
-  }
-  return result;
-}
-
-std::vector<Predicted> predictions_on(const FactorizationMachine& model, const Design& design) {
-  PosteriorScores scores(model, design);
-  while (!scores.advance()) {
-  }
-  return scores.predicted();
-}
-
-// `targets`: what the caller calls them.
-RatingErrors errors_on(const FactorizationMachine& model, Design design, const char* targets) {
-  const bool labels = model.link == Link::logistic ||
-                      (model.posterior && model.posterior->task == Task::classification);
-  if (labels) {
-    require_labels(design.targets, targets);
-    for (float& target : design.targets) target = label_of(target);
-  }
-  if (model.posterior) {
-    std::vector<float> values;
-    for (const Predicted& predicted : predictions_on(model, design)) {
-      // Of a probability, the score of which it is the sigmoid.
-      const double p = std::clamp(double{predicted.mean}, 1e-7, 1 - 1e-7);
-      values.push_back(labels ? static_cast<float>(portable_log(p / (1 - p))) : predicted.mean);
-    }
-    return rating_errors(values, design.targets, design.weights,
-                         labels ? Link::logistic : Link::identity,
-                         labels ? ValueRange{0, 1} : model.range);
-  }
-  return rating_errors(scores(model, design), design.targets, design.weights, model.link,
-                       model.range);
-}
-
-// Of a factorization machine: `features`, what describes the test set's users, items and contexts,
-// and what its timestamps count.
-val evaluate_ratings(const ServedModel& model, const Interactions& test, const val& features,
-                     double units_per_day) {
-  return guarded([&] {
-    if (!model.file.is_fm()) return rating_errors_to_js(rating_errors(model.towers, test));
-    const FactorizationMachine& machine = model.file.fm();
-    return rating_errors_to_js(errors_on(
-        machine, make_design(machine.space, test, features_from_js(features), units_per_day),
-        "ratings"));
-  });
-}
-
-const FactorizationMachine& machine_of(const ServedModel& model) {
-  if (!model.file.is_fm()) {
-    fail(ErrorCode::invalid_argument, "model",
-         {"only models of the families \"fm\" and \"hybrid\" have features"});
-  }
-  return model.file.fm();
-}
-
-// Rows do not say which of their columns are the user's.
-const FactorizationMachine& row_machine_of(const ServedModel& model) {
-  if (!model.file.is_fm() || model.file.fm().pairs != Pairs::all) {
-    fail(ErrorCode::invalid_argument, "model", {"only a model of the family \"fm\" takes rows"});
-  }
-  return model.file.fm();
-}
-
-val predict_rows(const ServedModel& model, const RowSet& rows, bool clip) {
-  return guarded([&] {
-    const FactorizationMachine& machine = row_machine_of(model);
-    const Design design = make_design(rows, machine.space.columns());
-    if (machine.posterior) {
-      std::vector<float> means;
-      for (const Predicted& one : predictions_on(machine, design)) means.push_back(one.mean);
-      return to_js(means);
-    }
-    auto values = scores(machine, design);
-    for (float& value : values) value = model.towers.value_of(value, clip);
-    return to_js(values);
-  });
-}
-
-val evaluate_rows(const ServedModel& model, const RowSet& rows) {
-  return guarded([&] {
-    const FactorizationMachine& machine = row_machine_of(model);
-    return rating_errors_to_js(
-        errors_on(machine, make_design(rows, machine.space.columns()), "targets"));
-  });
-}
-
 // The ranks of the pairs (users[k], items[k]), from 0; `filterSeen`: among what the user has not
 // met.
 val ranks(const ServedModel& model, const val& users, const val& items, bool filter_seen) {
@@ -789,36 +592,6 @@ val fields(const ServedModel& model) {
       set(entry, "linear", strength.linear);
       set(entry, "factors", strength.factors);
       result.call<void>("push", entry);
-    }
-    return result;
-  });
-}
-
-// {auc, "precision@10": ...} for every k; `train` may be null, `relevantFrom` -Infinity.
-val evaluate_ranking(const ServedModel& model, const Interactions& test,
-                     const std::shared_ptr<Interactions>& train, const val& ks,
-                     double relevant_from) {
-  return guarded([&] {
-    const auto cuts = from_js<std::uint32_t>(ks);
-    const auto from = static_cast<float>(relevant_from);
-    const RankingMetrics metrics =
-        model.file.neighbours()
-            ? ranking_metrics(NeighbourScorer(*model.file.neighbours(), model.file.seen), test,
-                              train.get(), cuts, from)
-            : ranking_metrics(model.towers, test, train.get(), cuts, from);
-    val result = val::object();
-    set(result, "auc", metrics.auc);
-    for (std::size_t j = 0; j < cuts.size(); ++j) {
-      const RankingAtK& at = metrics.at[j];
-      for (const auto& [name, value] : {std::pair{"precision@", at.precision},
-                                        {"recall@", at.recall},
-                                        {"ndcg@", at.ndcg},
-                                        {"map@", at.map},
-                                        {"mrr@", at.mrr},
-                                        {"hit-rate@", at.hit_rate},
-                                        {"coverage@", at.coverage}}) {
-        set(result, joined({name, cuts[j]}).c_str(), value);
-      }
     }
     return result;
   });
@@ -927,6 +700,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("similar(side, row, n, measure)", &similar)
       .function("foldIn(ratings)", &fold_in)
       .function("explain(ratings, item)", &explain)
+      .function("explainUser(user, item)", &explain_user)
       .function("updateUser(user, ratings)", &update_row<&ServedModel::update_user>)
       .function("updateItem(item, ratings)", &update_row<&ServedModel::update_item>)
       .function("recommendGuest(user, seen, options)", &recommend_guest)
@@ -941,7 +715,7 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("parameters()", &parameters)
       .function("fields()", &fields)
       .function("evaluateRatings(test, features, unitsPerDay)", &evaluate_ratings)
-      .function("evaluateRanking(test, train, ks, relevantFrom)", &evaluate_ranking)
+      .function("evaluateRanking(test, train, protocol)", &evaluate_ranking)
       .function("vectors(side)", &vectors)
       .function("singularValues()", &singular_values)
       .function("compress(factors)", &compress)

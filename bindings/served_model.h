@@ -3,9 +3,12 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "base/error.h"
 #include "data/seen_items.h"
 #include "io/model_file.h"
 #include "model/posterior_prediction.h"
@@ -44,6 +47,10 @@ class ServedModel {
     return *sample_towers_;
   }
 
+  // -log2 of each item's popularity in training (rank/rerank.h), made at first use. `argument`: what
+  // asks for it, where the model does not know how popular its items are.
+  std::span<const float> information(const char* argument) const;
+
   ModelFile file;
   Towers towers;
   ItemRanker ranker;
@@ -52,8 +59,14 @@ class ServedModel {
   std::optional<FoldIn> fold_in_;
   std::optional<ItemFoldIn> item_fold_in_;
   mutable std::optional<SampleTowers> sample_towers_;
+  mutable std::vector<float> information_;
 };
 
 using ModelHandle = std::shared_ptr<ServedModel>;
+
+inline void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) {
+  if (row < matrix.rows()) return;
+  fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
+}
 
 }  // namespace featherfm::bindings

@@ -3,6 +3,7 @@
 #include <emscripten/emscripten.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -12,6 +13,7 @@
 #include "served_model.h"
 #include "train/fm_als.h"
 #include "train/mf_als.h"
+#include "train/option_draws.h"
 #include "train_options.h"
 
 namespace featherfm::bindings {
@@ -36,7 +38,8 @@ class TrainerHandle {
   // Of matrix factorization, and of the models that others are compared to.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start)
-      : options_text_(options_text), seen_(seen_by(data, start)) {
+      : options_text_(options_text), data_(data) {
+    if (start) earlier_ = start->file.seen;
     const Options given(options);
     family_ = given.text("model");
     std::optional<MatrixFactorization> from;
@@ -49,7 +52,6 @@ class TrainerHandle {
       trainer_ = make_biases(read_biases(given), data, validation);
     } else if (family_ == "item-knn") {
       trainer_ = make_item_knn(read_item_knn(given), data);
-      seen_ = what_counts(*data);
     } else if (given.text("optimizer") == "als") {
       trainer_ = make_mf_als(read_mf(given), data, validation, std::move(from));
     } else {
@@ -63,18 +65,20 @@ class TrainerHandle {
                 const DataHandle& validation, const ModelHandle& start, const Options& description)
       : options_text_(options_text),
         encoders_(description.text("encoders")),
-        seen_(seen_by(data, start)) {
+        data_(data) {
+    if (start) earlier_ = start->file.seen;
     const Options given(options);
     family_ = given.text("model");
     const bool hybrid = family_ == "hybrid";
     const auto features = features_from_js(description.raw("features"));
     const FactorizationMachine* const from = start ? &start->file.fm() : nullptr;
+    const SeenItems met = seen();
     FeatureSpace space = make_feature_space(
-        *data, seen_, features, hybrid ? read_hybrid_columns(given) : read_derived(given),
+        *data, met, features, hybrid ? read_hybrid_columns(given) : read_derived(given),
         from ? &from->space : nullptr);
     if (hybrid) {
       trainer_ =
-          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, seen_, validation}, from);
+          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, met, validation}, from);
       return;
     }
     FmData examples;
@@ -121,7 +125,7 @@ class TrainerHandle {
 
   ModelHandle model() const {
     return guarded([&] {
-      ModelFile file{family_, options_text_, {}, seen_, "", "", encoders_};
+      ModelFile file{family_, options_text_, {}, seen(), "", "", encoders_};
       std::visit([&](const auto& one) { file.model = one->model(); }, trainer_);
       return std::make_shared<ServedModel>(std::move(file));
     });
@@ -161,9 +165,12 @@ class TrainerHandle {
     return result;
   }
 
-  static SeenItems seen_by(const DataHandle& data, const ModelHandle& start) {
-    const SeenItems seen(*data);
-    return start ? SeenItems::joined(start->file.seen, seen) : seen;
+  // Made when it is needed: while training goes on it would only take memory.
+  SeenItems seen() const {
+    if (!data_) return {};
+    if (family_ == "item-knn") return what_counts(*data_);
+    SeenItems own(*data_);
+    return earlier_ ? SeenItems::joined(*earlier_, own) : own;
   }
 
   Trainer& trainer() const {
@@ -179,7 +186,8 @@ class TrainerHandle {
                std::unique_ptr<ItemKnnTrainer>>
       trainer_;
   std::string family_, options_text_, encoders_;
-  SeenItems seen_;
+  DataHandle data_;                   // null where training is on plain rows
+  std::optional<SeenItems> earlier_;  // of the model that is continued
 };
 
 // `validation`, `start` and `description` (of the features; not null for the models "fm" and
@@ -211,6 +219,21 @@ ModelHandle train_popularity(const DataHandle& data, const std::string& options_
   });
 }
 
+// Of ranges [{low, high, logarithmic, whole}] and {trials, seed}: trials x ranges, row by row.
+val draw_options(const val& ranges, const val& options) {
+  return guarded([&] {
+    const Options given(options);
+    std::vector<OptionRange> list;
+    const auto count = ranges["length"].as<std::uint32_t>();
+    for (std::uint32_t k = 0; k < count; ++k) {
+      const Options range(ranges[k]);
+      list.push_back({range.number("low"), range.number("high"), range.flag("logarithmic"),
+                      range.flag("whole")});
+    }
+    return to_js(featherfm::draw_options(list, given.index("trials"), given.seed()));
+  });
+}
+
 }  // namespace
 
 EMSCRIPTEN_BINDINGS(train) {
@@ -226,6 +249,7 @@ EMSCRIPTEN_BINDINGS(train) {
            &make_trainer);
   function("makeRowTrainer(options, optionsText, rows, validation, start)", &make_row_trainer);
   function("trainPopularity(data, optionsText)", &train_popularity);
+  function("drawOptions(ranges, options)", &draw_options);
 }
 
 }  // namespace featherfm::bindings

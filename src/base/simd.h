@@ -184,6 +184,15 @@ inline void exp(float* x, std::size_t n) {
   for (std::size_t i = 0; i < n; i += 4) at4(x + i) = exp4(load4(x + i));
 }
 
+// How many of x are not below `least`; NaN counts as below.
+inline std::uint32_t count_from(const float* x, float least, std::size_t n) {
+  i4 minus = {0, 0, 0, 0};
+  for (std::size_t i = 0; i < n; i += 4) {
+    minus += std::bit_cast<i4>(load4(x + i) >= splat(least));
+  }
+  return static_cast<std::uint32_t>(-(minus[0] + minus[1] + minus[2] + minus[3]));
+}
+
 // x <- 1 / (1 + e^-x)
 inline void sigmoid(float* x, std::size_t n) {
   for (std::size_t i = 0; i < n; i += 4) {
@@ -268,6 +277,12 @@ inline void adam_step(float* p, const float* other, float* mean, float* square, 
     square[i] = beta2 * square[i] + (1 - beta2) * (g * g);
     p[i] -= rate * mean[i] / (std::sqrt(square[i] * scale) + adam_epsilon);
   }
+}
+
+inline std::uint32_t count_from(const float* x, float least, std::size_t n) {
+  std::uint32_t count = 0;
+  for (std::size_t i = 0; i < n; ++i) count += x[i] >= least ? 1 : 0;
+  return count;
 }
 
 inline float exp1(float x) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -66,6 +67,11 @@ Positions ascending(std::uint32_t size, const Positions& positions) {
   return result;
 }
 
+void validate(const Fold& fold) {
+  require_range<std::uint32_t>(fold.folds, 2, std::numeric_limits<std::uint32_t>::max(), "folds");
+  require_range<std::uint32_t>(fold.fold, 0, fold.folds - 1, "fold");
+}
+
 }  // namespace
 
 Positions random_test(const Interactions& data, double test_fraction, std::uint64_t seed) {
@@ -90,6 +96,36 @@ Positions user_random_test(const Interactions& data, double test_fraction, std::
     std::iota(own.begin(), own.end(), data.user_begin(user));
     draw(own, std::min(share_of(own.size(), test_fraction), own.size() - 1), random);
     test.insert(test.end(), own.begin(), own.end());
+  }
+  return ascending(data.size(), test);
+}
+
+Positions fold_test(const Interactions& data, Fold fold, std::uint64_t seed) {
+  return fold_rows(data.size(), fold, seed);
+}
+
+Positions fold_rows(std::uint32_t size, Fold fold, std::uint64_t seed) {
+  validate(fold);
+  Positions order = all_positions(size), test;
+  Random random(seed);
+  random.shuffle(order);
+  for (std::size_t k = fold.fold; k < order.size(); k += fold.folds) test.push_back(order[k]);
+  return ascending(size, test);
+}
+
+Positions user_fold_test(const Interactions& data, Fold fold, std::uint64_t seed) {
+  validate(fold);
+  Positions test, own;
+  Random random(seed);
+  std::size_t dealt = 0;  // so that what does not come out even does not go to the same folds
+  for (std::uint32_t user = 0; user < data.users(); ++user) {
+    own.resize(data.user_end(user) - data.user_begin(user));
+    if (own.size() < 2) continue;
+    std::iota(own.begin(), own.end(), data.user_begin(user));
+    random.shuffle(own);
+    for (const std::uint32_t position : own) {
+      if (dealt++ % fold.folds == fold.fold) test.push_back(position);
+    }
   }
   return ascending(data.size(), test);
 }

@@ -23,6 +23,19 @@ Positions random_rows(std::uint32_t size, double test_fraction, std::uint64_t se
 // stays in training.
 Positions user_random_test(const Interactions& data, double test_fraction, std::uint64_t seed);
 
+// One of `folds` parts that do not overlap, number `fold` from 0: all folds of the same seed
+// together are everything, and their sizes differ by one at the most. Errors: out_of_range for
+// fewer than 2 folds, or a fold that is not below their number.
+struct Fold {
+  std::uint32_t folds = 5, fold = 0;
+};
+Positions fold_test(const Interactions& data, Fold fold, std::uint64_t seed);
+Positions fold_rows(std::uint32_t size, Fold fold, std::uint64_t seed);
+
+// The same with each user's interactions spread over the folds evenly. A user's only interaction is
+// in no fold: it stays in training.
+Positions user_fold_test(const Interactions& data, Fold fold, std::uint64_t seed);
+
 // Each user's latest `count` interactions; ties by the caller's row, later rows first. A user with
 // `count` interactions or fewer stays in training whole. Needs timestamps.
 Positions leave_last_out_test(const Interactions& data, std::uint32_t count);

@@ -336,3 +336,19 @@ TEST_CASE("seen items answer for users that are not there, and can be joined") {
     CHECK(joined.of(5).empty());
   }
 }
+
+TEST_CASE("seen items keep the ratings, and joined ones where both have them") {
+  const SeenItems a(interactions(2, 4, {{0, 1, 2}, {0, 3, 4}, {1, 0, 5}}));
+  const SeenItems b(interactions(3, 4, {{0, 2, 1}, {2, 3, 3}}));
+  CHECK(std::ranges::equal(a.values_of(0), std::vector<float>{2, 4}));
+  CHECK(a.values_of(2).empty());
+  const SeenItems joined = SeenItems::joined(a, b);
+  CHECK(joined.has_values());
+  CHECK(std::ranges::equal(joined.values_of(0), std::vector<float>{2, 4, 1}));
+  CHECK(std::ranges::equal(joined.values_of(2), std::vector<float>{3}));
+  CHECK(joined.item_counts(4) == Indices{1, 1, 1, 2});
+  SeenItems without = b;
+  without.values.clear();
+  CHECK_FALSE(SeenItems::joined(a, without).has_values());
+  CHECK(SeenItems::joined(a, without).items == joined.items);
+}

@@ -7,12 +7,19 @@
 #include <set>
 #include <vector>
 
+#include "rank/ranking_metrics.h"
 #include "support.h"
 
 using namespace featherfm;
 using namespace featherfm::testing;
 
 namespace {
+
+RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
+                               const Interactions* train, std::span<const std::uint32_t> ks,
+                               float relevant_from) {
+  return featherfm::ranking_metrics(towers, test, train, {ks, relevant_from});
+}
 
 bool close(double a, double b) {
   return std::abs(a - b) < 1e-6;

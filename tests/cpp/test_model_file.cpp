@@ -85,7 +85,7 @@ class Draft {
 ModelFile full_model() {
   ModelFile file;
   file.model = random_model(7, 5, 3, 1);
-  file.seen = SeenItems(interactions(7, 5, {{0, 1}, {0, 4}, {3, 2}, {6, 0}}));
+  file.seen = SeenItems(interactions(7, 5, {{0, 1, 3}, {0, 4, 5}, {3, 2, 1}, {6, 0, 2.5f}}));
   file.user_ids = R"(["ann","bob",3])";
   file.item_ids = R"(["x"])";
   file.options = R"({"model":"mf","seed":1})";
@@ -99,6 +99,7 @@ void check_same(const ModelFile& a, const ModelFile& b) {
   CHECK(a.item_ids == b.item_ids);
   CHECK(a.seen.offsets == b.seen.offsets);
   CHECK(a.seen.items == b.seen.items);
+  CHECK(a.seen.values == b.seen.values);
   CHECK(parameters(a.mf()) == parameters(b.mf()));
   CHECK(a.mf().factors() == b.mf().factors());
   CHECK(a.mf().link == b.mf().link);
@@ -172,7 +173,16 @@ TEST_CASE("ids are written as given with the call, and the seen items may be lef
   CHECK(read.user_ids == R"(["new"])");
   CHECK(read.item_ids.empty());
   CHECK(read.seen.items.empty());
+  CHECK(read.seen.values.empty());
   CHECK(parameters(read.mf()) == parameters(file.mf()));
+}
+
+TEST_CASE("a file from before ratings were kept has the seen items without them") {
+  ModelFile file = full_model();
+  file.seen.values.clear();
+  const ModelFile read = written_and_read(file);
+  CHECK(read.seen.items == file.seen.items);
+  CHECK_FALSE(read.seen.has_values());
 }
 
 TEST_CASE("two matrices are enough for a model") {
@@ -336,6 +346,17 @@ TEST_CASE("seen items that do not fit are refused") {
   CHECK(seen({0, 1, 1, 2}, {0, 2}) == refused);
   CHECK(Draft().indices("seen_offsets", {0, 0, 0, 0}).outcome() == refused);
   CHECK(Draft().indices("seen_items", {0}).outcome() == refused);
+  const auto rated = [](std::vector<float> values) {
+    return Draft()
+        .indices("seen_offsets", {0, 1, 1, 2})
+        .indices("seen_items", {0, 1})
+        .floats("seen_values", {values.size()}, values)
+        .outcome();
+  };
+  CHECK(rated({1, 2}) == "nothing");
+  CHECK(rated({1}) == refused);
+  CHECK(rated({1, 2, 3}) == refused);
+  CHECK(rated({1, std::numeric_limits<float>::infinity()}) == refused);
   CHECK(Draft().floats("seen_offsets", {4}, {0, 0, 0, 0}).indices("seen_items", {}).outcome() ==
         refused);
 }

@@ -235,6 +235,21 @@ TEST_CASE("exp of zero is one, and beyond its range the value at the end of the 
   CHECK(std::isnormal(exp_of(ExpConstants::high)));
 }
 
+TEST_CASE("counting what is not below a number equals the scalar twin") {
+  Random random(11);
+  for (std::size_t n = 0; n <= longest; n += 4) {
+    AlignedFloats values = ordinary_values(n, random);
+    for (std::size_t i = 0; i < n; i += 3) values[i] = i % 2 == 0 ? 0.5f : -infinity;
+    if (n > 8) values[7] = not_a_number;
+    for (const float least : {0.5f, 0.0f, -infinity, infinity, not_a_number}) {
+      CHECK(simd::count_from(values.data(), least, n) ==
+            scalar::count_from(values.data(), least, n));
+    }
+  }
+  const AlignedFloats four{1, 2, 3, not_a_number};
+  CHECK(simd::count_from(four.data(), 2, 4) == 2);
+}
+
 TEST_CASE("NaN goes through exp and sigmoid as NaN") {
   CHECK(std::isnan(exp_of(not_a_number)));
   CHECK(std::isnan(sigmoid_of(not_a_number)));

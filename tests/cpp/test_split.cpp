@@ -115,6 +115,48 @@ TEST_CASE("a split by user takes a share of each user's and leaves everybody one
   }
 }
 
+TEST_CASE("folds do not overlap, are everything together, and of one size") {
+  const Interactions data = interactions(20, 15, synthetic_ratings(20, 15, 103, 5));
+  using Make = Positions (*)(const Interactions&, Fold, std::uint64_t);
+  for (const Make make : {Make{fold_test}, Make{user_fold_test}}) {
+    std::vector<int> held(data.size());
+    for (std::uint32_t fold = 0; fold < 4; ++fold) {
+      const Positions positions = make(data, {4, fold}, 9);
+      CHECK(ascending_without_repeats(positions));
+      CHECK((positions.size() == 25 || positions.size() == 26));
+      for (const std::uint32_t position : positions) ++held[position];
+      CHECK(positions == make(data, {4, fold}, 9));
+      CHECK(positions != make(data, {4, fold}, 10));
+    }
+    CHECK(std::ranges::all_of(held, [](int times) { return times == 1; }));
+  }
+}
+
+TEST_CASE("folds within users take alike of everybody, and leave everybody something") {
+  const Interactions data = at_times(4, {0, 0, 0, 0, 0, 0, 1, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
+  std::vector<int> held(3);
+  for (std::uint32_t fold = 0; fold < 3; ++fold) {
+    std::vector<int> taken(4);
+    for (const std::uint32_t row : rows_of(data, user_fold_test(data, {3, fold}, 2))) {
+      ++taken[row < 6 ? 0 : row < 7 ? 1 : 2];
+    }
+    CHECK(taken[0] == 2);
+    CHECK(taken[1] == 0);  // the only one
+    CHECK(taken[2] <= 1);
+    held[fold] = taken[2];
+  }
+  CHECK(held[0] + held[1] + held[2] == 2);
+}
+
+TEST_CASE("folds of plain rows are those of interactions, and a fold that is none is refused") {
+  const Interactions data = interactions(20, 15, synthetic_ratings(20, 15, 103, 5));
+  CHECK(fold_rows(103, {5, 3}, 6) == fold_test(data, {5, 3}, 6));
+  CHECK(fold_rows(0, {5, 3}, 6).empty());
+  CHECK(error_of([] { fold_rows(9, {1, 0}, 1); }) == "OUT_OF_RANGE folds");
+  CHECK(error_of([] { fold_rows(9, {5, 5}, 1); }) == "OUT_OF_RANGE fold");
+  CHECK(error_of([&] { user_fold_test(data, {0, 0}, 1); }) == "OUT_OF_RANGE folds");
+}
+
 TEST_CASE("leaving the last out takes each user's latest") {
   const Interactions data = at_times(3, {0, 1, 0, 0, 2, 1}, {50, 10, 30, 40, 1, 20});
   CHECK(rows_of(data, leave_last_out_test(data, 1)) == Indices{0, 5});

@@ -78,11 +78,9 @@ describe("a hybrid model", () => {
     expect(ownColour(0, list)).toBeGreaterThan(4);
     expect(list.map(({ item }) => item)).not.toContain(100);
     expect(model.foldInUser([...likes, ...dislikes]).vector).toEqual(somebody.vector);
-    const { score, base, contributions } = somebody.explain(112);
-    expect(base + contributions.reduce((sum, one) => sum + one.contribution, 0)).toBeCloseTo(
-      score,
-      4,
-    );
+    const { score, base, contributions, features = [] } = somebody.explain(112);
+    const parts = [...contributions, ...features];
+    expect(base + parts.reduce((sum, one) => sum + one.contribution, 0)).toBeCloseTo(score, 4);
     expect(score).toBeCloseTo(at(somebody.predict([112], { clip: false }), 0), 4);
   });
 

@@ -38,7 +38,8 @@ const tables = Object.entries(optionTables)
   .map(([where, table]) => {
     const [model, ...algorithm] = where.split("/") as [string, ...string[]];
     const names = selecting[model] ?? [];
-    const selectors = { model, ...Object.fromEntries(algorithm.map((one, k) => [names[k], one])) };
+    const chosen = Object.fromEntries(algorithm.map((one, k) => [at(names, k), one]));
+    const selectors: { model: string } & Record<string, string> = { model, ...chosen };
     return {
       where,
       selectors,

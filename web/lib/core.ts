@@ -89,6 +89,28 @@ export interface CoreScored {
   scores: Float32Array;
 }
 
+/** What a score is made of: the ratings' contributions, and of a factorization machine the shares of columns. */
+export interface CoreExplanation {
+  score: number;
+  base: number;
+  /** Of the contributions. */
+  items: Uint32Array;
+  contributions: Float32Array;
+  columns: Uint32Array;
+  shares: Float32Array;
+}
+
+/** How rankings are measured. */
+export interface CoreProtocol {
+  ks: Uint32Array;
+  /** -Infinity: every test rating is relevant. */
+  relevantFrom: number;
+  /** Whether the lists themselves are measured. */
+  lists: boolean;
+  novelty: boolean;
+  negatives: { count: number; seed: number } | null;
+}
+
 export interface CoreRequest {
   n: number;
   scan: string;
@@ -98,6 +120,10 @@ export interface CoreRequest {
   context: CoreFeature[] | null;
   /** Standard deviations of the score that are added to it; of sampled machines. */
   optimism: number;
+  /** Of the scores that are shown. */
+  minScore: number | null;
+  diversity: number;
+  novelty: number;
 }
 
 export interface CoreRatings {
@@ -173,10 +199,8 @@ export interface CoreModel extends CoreHandle {
   updateUser(user: number, ratings: CoreRow): void;
   updateItem(item: number, ratings: CoreRow): void;
   foldIn(ratings: CoreRatings): CoreGuest;
-  explain(
-    ratings: CoreRatings,
-    item: number,
-  ): { score: number; base: number; contributions: Float32Array };
+  explain(ratings: CoreRatings, item: number): CoreExplanation;
+  explainUser(user: number, item: number): CoreExplanation;
   recommendGuest(user: CoreGuest, seen: Uint32Array | null, request: CoreRequest): CoreScored;
   predictGuest(
     user: CoreGuest,
@@ -201,8 +225,7 @@ export interface CoreModel extends CoreHandle {
   evaluateRanking(
     test: CoreInteractions,
     train: CoreInteractions | null,
-    ks: Uint32Array,
-    relevantFrom: number,
+    protocol: CoreProtocol,
   ): Record<string, number>;
   vectors(side: "users" | "items"): {
     vectors: Float32Array<ArrayBuffer>;
@@ -270,6 +293,11 @@ export interface CoreModule {
     validation: CoreRows | null,
     start: CoreModel | null,
   ): CoreTrainer;
+  /** Trials x ranges, row by row. */
+  drawOptions(
+    ranges: { low: number; high: number; logarithmic: boolean; whole: boolean }[],
+    options: { trials: number; seed: number },
+  ): Float64Array;
   trainPopularity(data: CoreInteractions, optionsText: string): CoreModel;
   loadModel(bytes: Uint8Array): CoreModel;
   memoryBytes(): number;

@@ -401,6 +401,7 @@ function otherKind(
 const splitOptionNames = {
   random: ["testFraction", "seed"],
   user: ["testFraction", "seed"],
+  fold: ["folds", "fold", "within", "seed"],
   "leave-last-out": ["count"],
   time: ["testFraction"],
   rows: ["testRows"],
@@ -408,10 +409,21 @@ const splitOptionNames = {
 
 export function resolveSplit(options: SplitOptions): object {
   const given = checkObject(options, "options");
-  const by = checkChoice(given["by"], "by", ["random", "user", "leave-last-out", "time", "rows"]);
+  const by = checkChoice(given["by"], "by", [
+    "random",
+    "user",
+    "fold",
+    "leave-last-out",
+    "time",
+    "rows",
+  ]);
   checkNoExtraKeys(given, ["by", ...splitOptionNames[by]], `the split by "${by}"`);
+  const folds = checkInteger(valueOf(given, "folds", 5), "folds", { min: 2, max: 1000 });
   return {
     by,
+    folds,
+    fold: checkInteger(valueOf(given, "fold", 0), "fold", { min: 0, max: folds - 1 }),
+    within: checkChoice(valueOf(given, "within", "all"), "within", ["all", "user"]),
     testFraction: checkFinite(valueOf(given, "testFraction", 0.2), "testFraction", {
       min: 0,
       max: 1,

@@ -5,9 +5,18 @@ import { checkDataset, CoreDataset } from "./dataset.js";
 import { evaluate } from "./evaluation.js";
 import { nextTask } from "./next-task.js";
 import { checkModel, TrainedModel } from "./model.js";
-import type { FitPartialOptions, TrainOptions } from "./options.js";
+import type { FitPartialOptions, ModelOptions, TrainOptions } from "./options.js";
 import { checkRowSet, CoreRowSet } from "./rows.js";
 import { fitPartial, type Training, train } from "./training.js";
+import { crossValidate } from "./tuning/cross-validate.js";
+import { search } from "./tuning/search.js";
+import type {
+  CrossValidateOptions,
+  CrossValidation,
+  SearchOptions,
+  SearchResult,
+  SearchSpace,
+} from "./tuning/types.js";
 import type {
   Dataset,
   DatasetInput,
@@ -132,6 +141,53 @@ export class Engine {
   }
 
   /**
+   * Trains a model for each of several parts that are held out in turn, measures it on that part, and closes it. The solver
+   * "sgda" gets a tenth of what it may learn from as its validation data. Blocks until it is done.
+   */
+  crossValidate<const M extends Metric = "rmse" | "mae">(
+    data: Dataset | Rows,
+    trainOptions: ModelOptions,
+    options?: CrossValidateOptions<M>,
+  ): CrossValidation<M> {
+    return finish(this.#crossValidate(data, trainOptions, options));
+  }
+
+  /** As `crossValidate`, sharing the thread like `trainAsync`. */
+  crossValidateAsync<const M extends Metric = "rmse" | "mae">(
+    data: Dataset | Rows,
+    trainOptions: ModelOptions,
+    options?: CrossValidateOptions<M>,
+  ): Promise<CrossValidation<M>> {
+    return finishAsync(() => this.#crossValidate(data, trainOptions, options));
+  }
+
+  #crossValidate(data: Dataset | Rows, trainOptions: unknown, options: unknown) {
+    return crossValidate(this.#core, this.#trainable(data, "data"), trainOptions, options);
+  }
+
+  /**
+   * Looks for good options of a model: draws them from the ranges and choices that stand in their places, trains, measures on what was
+   * held out, and returns all trials, the best first. `train(data, best.options)` makes the model. Blocks until it is
+   * done. Throws `DivergedError` when every single trial failed.
+   */
+  search(data: Dataset | Rows, options: SearchSpace, controls?: SearchOptions): SearchResult {
+    return finish(this.#search(data, options, controls));
+  }
+
+  /** As `search`, sharing the thread like `trainAsync`. */
+  searchAsync(
+    data: Dataset | Rows,
+    options: SearchSpace,
+    controls?: SearchOptions,
+  ): Promise<SearchResult> {
+    return finishAsync(() => this.#search(data, options, controls));
+  }
+
+  #search(data: Dataset | Rows, options: unknown, controls: unknown) {
+    return search(this.#core, this.#trainable(data, "data"), options, controls);
+  }
+
+  /**
    * Reads a model that `save()` wrote, or any safetensors file with `user_factors` and `item_factors`. Throws
    * `FileFormatError` for anything else; the engine stays as it was.
    */
@@ -149,17 +205,17 @@ export class Engine {
   }
 }
 
-function finish(training: Training): TrainedModel {
+function finish<T>(work: Generator<void, T, void>): T {
   for (;;) {
-    const { done, value } = training.next();
+    const { done, value } = work.next();
     if (done === true) return value;
   }
 }
 
-async function finishAsync(start: () => Training): Promise<TrainedModel> {
-  const training = start();
+async function finishAsync<T>(start: () => Generator<void, T, void>): Promise<T> {
+  const work = start();
   for (;;) {
-    const { done, value } = training.next();
+    const { done, value } = work.next();
     if (done === true) return value;
     await nextTask();
   }

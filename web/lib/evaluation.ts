@@ -1,21 +1,39 @@
 /** Metrics by name. The numbers come from the core, over all users in one call. */
+import type { CoreProtocol } from "./core.js";
 import { type CoreDataset, checkDataset } from "./dataset.js";
 import { ArgumentError, show } from "./errors.js";
 import { takesFeatures, type TrainedModel } from "./model.js";
-import { checkFinite, checkNoExtraKeys, checkObject, valueOf } from "./options/checks.js";
+import {
+  checkFinite,
+  checkGiven,
+  checkInteger,
+  checkNoExtraKeys,
+  checkObject,
+  valueOf,
+} from "./options/checks.js";
 import { CoreRowSet } from "./rows.js";
 import type { EvaluateOptions, Metric } from "./types.js";
 
 const ratingMetrics = ["rmse", "mae", "mae-rounded", "accuracy", "log-loss"];
-const rankingMetric = /^(precision|recall|ndcg|map|mrr|hit-rate|coverage)@([1-9]\d{0,9})$/;
+const rankingMetric =
+  /^(precision|recall|ndcg|map|mrr|hit-rate|coverage|novelty|diversity|gini)@([1-9]\d{0,9})$/;
+/** Metrics of the lists that users would be shown. */
+const listMetric = /^(coverage|novelty|diversity|gini)@/;
 
-/** The cut-offs that the metrics name, each once. */
-function checkMetrics(metrics: unknown): { names: string[]; ks: number[]; ranking: boolean } {
+export interface CheckedMetrics {
+  names: string[];
+  /** The cut-offs that the metrics name, each once. */
+  ks: number[];
+  /** Whether items must be ranked. */
+  ranking: boolean;
+}
+
+export function checkMetrics(metrics: unknown): CheckedMetrics {
   const fail = (got: unknown): never => {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
-      `metrics must be a list of "rmse", "mae", "mae-rounded", "accuracy", "log-loss", "auc", and "precision@k", "recall@k", "ndcg@k", ` +
-        `"map@k", "mrr@k", "hit-rate@k", "coverage@k" with k from 1; got ${show(got)}`,
+      `metrics must be a list of "rmse", "mae", "mae-rounded", "accuracy", "log-loss", "auc", "mrr", and "precision@k", "recall@k", ` +
+        `"ndcg@k", "map@k", "mrr@k", "hit-rate@k", "coverage@k", "novelty@k", "diversity@k", "gini@k" with k from 1; got ${show(got)}`,
       "metrics",
     );
   };
@@ -26,13 +44,43 @@ function checkMetrics(metrics: unknown): { names: string[]; ks: number[]; rankin
     if (typeof metric !== "string") return fail(metric);
     if (ratingMetrics.includes(metric)) continue;
     ranking = true;
-    if (metric === "auc") continue;
+    if (metric === "auc" || metric === "mrr") continue;
     const match = rankingMetric.exec(metric);
     if (match === null) return fail(metric);
     if (Number(match[2]) > 0xfffffffe) return fail(metric);
     ks.add(Number(match[2]));
   }
   return { names: metrics as string[], ks: [...ks], ranking };
+}
+
+/** How rankings are to be measured. */
+export function checkProtocol(
+  given: Record<string, unknown>,
+  { names }: CheckedMetrics,
+): Pick<CoreProtocol, "relevantFrom" | "negatives"> {
+  const relevantFrom =
+    given["relevantFrom"] === undefined
+      ? -Infinity
+      : checkFinite(given["relevantFrom"], "relevantFrom");
+  if (given["negatives"] === undefined) return { relevantFrom, negatives: null };
+  const negatives = checkGiven(given["negatives"], "negatives");
+  checkNoExtraKeys(negatives, ["count", "seed"], "negatives");
+  const ofLists = names.find((name) => listMetric.test(name));
+  if (ofLists !== undefined) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `"${ofLists}" is about the lists of items shown, and against sampled negatives there are none`,
+      "metrics",
+    );
+  }
+  const most = { min: 0, max: Number.MAX_SAFE_INTEGER };
+  return {
+    relevantFrom,
+    negatives: {
+      count: checkInteger(negatives["count"], "negatives.count", { min: 1, max: 0xfffffffe }),
+      seed: checkInteger(valueOf(negatives, "seed", 1), "negatives.seed", most),
+    },
+  };
 }
 
 /** Scores of popularity and of losses that compare items only order them. */
@@ -46,8 +94,9 @@ export function evaluate<M extends Metric>(
   options: EvaluateOptions<M> | undefined,
 ): Record<M, number> {
   const given = checkObject(options, "options");
-  checkNoExtraKeys(given, ["metrics", "train", "relevantFrom"], "evaluate");
-  const { names, ks, ranking } = checkMetrics(valueOf(given, "metrics", ["rmse", "mae"]));
+  checkNoExtraKeys(given, ["metrics", "train", "relevantFrom", "negatives"], "evaluate");
+  const metrics = checkMetrics(valueOf(given, "metrics", ["rmse", "mae"]));
+  const { names, ks, ranking } = metrics;
   if (!model.probabilities && names.includes("log-loss")) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
@@ -62,15 +111,21 @@ export function evaluate<M extends Metric>(
   const core = model.owned.core;
   const train =
     given["train"] === undefined ? undefined : checkDataset(given["train"], "train", core);
-  const relevantFrom =
-    given["relevantFrom"] === undefined
-      ? -Infinity
-      : checkFinite(given["relevantFrom"], "relevantFrom");
+  const protocol = checkProtocol(given, metrics);
   const needsRatings = names.some((name) => ratingMetrics.includes(name));
   if (needsRatings && !predictsRatings(model)) {
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `this "${model.family}" model predicts no ratings; ask for ranking metrics`,
+      "metrics",
+    );
+  }
+
+  const ofVectors = names.find((name) => name.startsWith("diversity@"));
+  if (ofVectors !== undefined && model.factors === 0) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `"${ofVectors}" compares the vectors of items, and this "${model.family}" model has none`,
       "metrics",
     );
   }
@@ -103,12 +158,12 @@ export function evaluate<M extends Metric>(
         Object.assign(
           values,
           model.owned.run((core) =>
-            core.evaluateRanking(
-              counted.handle,
-              known?.handle ?? null,
-              Uint32Array.from(ks),
-              relevantFrom,
-            ),
+            core.evaluateRanking(counted.handle, known?.handle ?? null, {
+              ...protocol,
+              ks: Uint32Array.from(ks),
+              lists: names.some((name) => listMetric.test(name)),
+              novelty: names.some((name) => name.startsWith("novelty@")),
+            }),
           ),
         );
       } finally {
@@ -128,7 +183,7 @@ function evaluateRows<M extends Metric>(
   names: readonly string[],
   ranking: boolean,
 ): Record<M, number> {
-  for (const name of ["train", "relevantFrom"]) {
+  for (const name of ["train", "relevantFrom", "negatives"]) {
     if (given[name] === undefined) continue;
     throw new ArgumentError(
       "INVALID_ARGUMENT",

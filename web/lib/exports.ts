@@ -36,6 +36,7 @@ export type {
   TrainOptions,
 } from "./options.js";
 export { withDefaults } from "./options.js";
+export type * from "./tuning/types.js";
 export type * from "./types.js";
 export { version } from "./version.js";
 export type { LoadOptions, WasmSource } from "./wasm.js";

@@ -282,6 +282,19 @@ export class Encoder {
     };
   }
 
+  /** What a column stands for: a category, or a bucket of numbers as text; undefined for a number itself. */
+  categoryAt(column: number): Id | undefined {
+    const { encoding } = this;
+    if (encoding.type === "number") return undefined;
+    if (encoding.type !== "buckets") return encoding.categories.at(column);
+    const [from, to] = [column - 1, column].map((k) => {
+      const boundary = encoding.boundaries[k];
+      return boundary === undefined ? undefined : Number(boundary.toPrecision(4));
+    });
+    if (from === undefined) return to === undefined ? "any" : `below ${to}`;
+    return to === undefined ? `from ${from}` : `${from} to ${to}`;
+  }
+
   /** Whether the values are of the kind that was learned from: numbers, or categories. */
   fits(column: Column): boolean {
     const numeric = !("categories" in this.encoding);

@@ -1,6 +1,7 @@
 /** Trained models and folded-in users: ids in, ids out, everything between in the core. */
 import type {
   Core,
+  CoreExplanation,
   CoreFeature,
   CoreGuest,
   CoreModel,
@@ -11,6 +12,7 @@ import type {
 } from "./core.js";
 import { checkOwned, Owned } from "./core.js";
 import { ArgumentError, FileFormatError, show } from "./errors.js";
+import { type ColumnNames, explanation } from "./explaining.js";
 import { encodeContexts, encodeRecord, Encoder } from "./features.js";
 import { checkId, checkIdList, IdMap, parseJson, readIds } from "./ids.js";
 import { resolveModelOptions } from "./options.js";
@@ -24,6 +26,7 @@ import {
   checkObject,
   valueOf,
 } from "./options/checks.js";
+import { checkRecommendOptions, type CheckedRecommendOptions, passing } from "./recommending.js";
 import { checkRowSet } from "./rows.js";
 import type {
   ClipOptions,
@@ -32,6 +35,7 @@ import type {
   Distribution,
   Explanation,
   FeatureRecord,
+  FeatureVector,
   FieldSide,
   FieldStrength,
   FoldedItem,
@@ -67,26 +71,6 @@ const nothingTrained: TrainingSummary = {
   stoppedEarly: false,
   elapsedMs: 0,
 };
-
-function checkRecommendOptions(options: unknown, extra: readonly string[] = []) {
-  const given = checkObject(options, "options");
-  checkNoExtraKeys(
-    given,
-    ["n", "filterSeen", "exclude", "candidates", "scan", "context", "optimism", ...extra],
-    "recommend",
-  );
-  return {
-    n: checkInteger(valueOf(given, "n", 10), "n", { min: 1, max: 0xfffffffe }),
-    filterSeen: checkBoolean(valueOf(given, "filterSeen", true), "filterSeen"),
-    exclude: given["exclude"] as IdArray | undefined,
-    candidates: given["candidates"] as IdArray | undefined,
-    scan: checkChoice(valueOf(given, "scan", "exact"), "scan", ["exact", "int8"]),
-    context: given["context"],
-    optimism: checkFinite(valueOf(given, "optimism", 0), "optimism", { min: -10, max: 10 }),
-  };
-}
-
-type CheckedRecommendOptions = ReturnType<typeof checkRecommendOptions>;
 
 function checkClip(options: unknown, extra: readonly string[] = []): boolean {
   const given = checkObject(options, "options");
@@ -127,6 +111,8 @@ export class TrainedModel implements Model {
   readonly encoders: readonly Encoder[];
   /** Number of samples kept by the solver "mcmc"; 1, the mean, of the solver "vb"; else 0. */
   readonly samples: number;
+  /** Of machines, once they were asked for: the core goes through all columns to list its fields. */
+  #columnNames: ColumnNames | undefined;
   /** Unseen categories that were reported. */
   readonly #reported = new Set<string>();
 
@@ -314,14 +300,22 @@ export class TrainedModel implements Model {
   request(options: CheckedRecommendOptions): CoreRequest {
     const known = (list: IdArray | undefined, name: string) =>
       list === undefined ? null : this.items.knownIndices(list, name);
+    const { filter } = options;
+    const candidates =
+      filter === undefined
+        ? options.candidates
+        : passing(this.items.ids, filter, options.candidates);
     return {
       n: options.n,
       scan: options.scan,
       exclude: known(options.exclude, "exclude"),
-      candidates: known(options.candidates, "candidates"),
+      candidates: known(candidates, "candidates"),
       context:
         options.context === undefined ? null : this.encoded(options.context, "context", "context"),
       optimism: this.#checkedOptimism(options.optimism),
+      minScore: options.minScore,
+      diversity: options.diversity,
+      novelty: options.novelty,
     };
   }
 
@@ -331,6 +325,21 @@ export class TrainedModel implements Model {
       item: this.items.at(index),
       score: scored.scores[k] as number,
     }));
+  }
+
+  explain(user: Id, item: Id): Explanation {
+    this.owned.requireOpen();
+    const row = this.users.indexOf(user, "user", "the model");
+    const index = this.items.indexOf(item, "item", "the model");
+    return this.explained(this.owned.run((model) => model.explainUser(row, index)));
+  }
+
+  /** An explanation of the core in ids and names. */
+  explained(parts: CoreExplanation): Explanation {
+    if (takesFeatures(this.family)) {
+      this.#columnNames ??= { fields: this.fields(), encoders: this.encoders };
+    }
+    return explanation(parts, this.items, this.#columnNames);
   }
 
   similarItems(item: Id, options?: SimilarOptions): SimilarItem[] {
@@ -391,6 +400,37 @@ export class TrainedModel implements Model {
 
   parameters(): Parameters {
     return this.owned.run((model) => model.parameters());
+  }
+
+  featureVectors(): FeatureVector[] {
+    const { linear, factors } = this.parameters();
+    const k = this.factors;
+    return this.fields().flatMap(({ name, side, begin, columns }) => {
+      const categoryOf = this.#categoriesOf(name);
+      return Array.from({ length: columns }, (_, column): FeatureVector => {
+        const at = begin + column;
+        return {
+          field: name,
+          side,
+          ...(categoryOf !== undefined && { category: categoryOf(column) }),
+          bias: linear[at] as number,
+          vector: factors.slice(at * k, (at + 1) * k),
+        };
+      });
+    });
+  }
+
+  /** What the columns of a field stand for; nothing for numbers, days and plain rows. */
+  #categoriesOf(field: string): ((column: number) => Id) | undefined {
+    const encoding = this.encoders.find(({ name }) => name === field)?.encoding;
+    if (encoding === undefined) {
+      if (field === "user" || field === "item-users") return (column) => this.users.at(column);
+      if (field === "item" || field === "user-items") return (column) => this.items.at(column);
+      return undefined;
+    }
+    if (encoding.type === "number") return undefined;
+    if (encoding.type === "buckets") return (column) => column;
+    return (column) => encoding.categories.at(column);
   }
 
   updateUser(user: Id, ratings: readonly Rating[]): void {
@@ -568,13 +608,9 @@ export class Guest implements FoldedUser {
 
   explain(item: Id): Explanation {
     const index = this.#model.items.indexOf(item, "item", "the model");
-    const parts = this.#model.owned.run((model) => model.explain(this.#ratings, index));
-    const contributions = Array.from(parts.contributions, (contribution, k) => ({
-      item: this.#model.items.at(this.#ratings.items[k] as number),
-      contribution,
-    }));
-    contributions.sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution));
-    return { score: parts.score, base: parts.base, contributions };
+    return this.#model.explained(
+      this.#model.owned.run((model) => model.explain(this.#ratings, index)),
+    );
   }
 }
 

@@ -12,7 +12,7 @@ import {
   checkObject,
   valueOf,
 } from "./options/checks.js";
-import type { NumberArray, Rows, RowsInput, Split, SplitOptions } from "./types.js";
+import type { Rows, RowsInput, Split, SplitOptions } from "./types.js";
 
 const inputNames = ["values", "columns", "indices", "offsets", "targets", "weights", "fields"];
 
@@ -169,13 +169,16 @@ export class CoreRowSet implements Rows {
   }
 
   split(options: SplitOptions): Split<CoreRowSet> {
-    const resolved = resolveSplit(options) as { by: string; testRows: NumberArray | null };
-    if (resolved.by !== "random" && resolved.by !== "rows") {
+    const resolved = resolveSplit(options) as { by: string; within: string };
+    if (!["random", "fold", "rows"].includes(resolved.by)) {
       throw new ArgumentError(
         "INVALID_ARGUMENT",
-        `rows have neither users nor timestamps to be split by; by must be "random" or "rows"`,
+        `rows have neither users nor timestamps to be split by; by must be "random", "fold" or "rows"`,
         "by",
       );
+    }
+    if (resolved.within !== "all") {
+      throw new ArgumentError("INVALID_ARGUMENT", "rows have no users", "within");
     }
     const parts = this.owned.run((rows) => rows.split(resolved));
     const { core } = this.owned;

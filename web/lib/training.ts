@@ -1,5 +1,5 @@
 /** Training runs: one generator does the work in slices; whoever drives it decides what happens between two of them. */
-import { throwIfAborted } from "./abort.js";
+import { checkSignal, throwIfAborted } from "./abort.js";
 import type {
   Core,
   CoreDescription,
@@ -59,13 +59,7 @@ export function checkControls<D>(
       );
     }
   }
-  if (given.signal !== undefined && !(given.signal instanceof AbortSignal)) {
-    throw new ArgumentError(
-      "INVALID_ARGUMENT",
-      `signal must be an AbortSignal; got ${show(given.signal)}`,
-      "signal",
-    );
-  }
+  const signal = checkSignal(given.signal);
   const validation =
     given.validation === undefined ? undefined : check(given.validation, "validation", core);
   if (given.patience !== undefined && validation === undefined) {
@@ -79,7 +73,7 @@ export function checkControls<D>(
         : checkInteger(given.patience, "patience", { min: 1, max: 100_000 }),
     onEpoch: given.onEpoch,
     onProgress: given.onProgress,
-    signal: given.signal,
+    signal,
     onAbort: checkChoice(valueOf({ ...given }, "onAbort", "reject"), "onAbort", ["reject", "keep"]),
   };
 }

@@ -209,6 +209,11 @@ export type SplitOptions =
   | { by: "random"; testFraction?: number; seed?: number }
   /** A random share of each user's interactions (rounded to the nearest, at least one stays in training). */
   | { by: "user"; testFraction?: number; seed?: number }
+  /**
+   * One of `folds` parts that do not overlap and together are everything: the one numbered `fold`, from 0. Within "user" each
+   * user's interactions are spread over the folds evenly; somebody's only one stays in training always.
+   */
+  | { by: "fold"; fold?: number; folds?: number; within?: "all" | "user"; seed?: number }
   /** Each user's latest `count` interactions go to the test set; a user with no more than `count` stays whole. */
   | { by: "leave-last-out"; count?: number }
   /** The latest share of all interactions goes to the test set. */
@@ -318,6 +323,26 @@ export interface RecommendOptions {
    * might love comes first ("surprise me"; 1.28 is the upper tenth), below 0 what is safe. @defaultValue 0
    */
   optimism?: number;
+  /** Only items whose score, as it is returned, is at least this. No limit when left out. */
+  minScore?: number;
+  /**
+   * A rule on the ids of items: only those for which it returns `true` are ranked. With the worker client it runs on the page's
+   * side. What it throws comes out of the call.
+   */
+  filter?: (item: Id) => boolean;
+  /**
+   * How much the list should vary, 0 to 1, by maximal marginal relevance (Carbonell, Goldstein 1998): of the best max(100, 4 n)
+   * items it takes one after the other by `(1 - diversity) relevance - diversity * largest cosine with those taken`, relevance being the
+   * score brought to [0, 1] over those items. Scores stay what they are, so they may go up and down along the
+   * list. Without latent factors nothing changes. @defaultValue 0
+   */
+  diversity?: number;
+  /**
+   * How much is weighed against scores that an item is little known, 0 to 1: the relevance of the same best items becomes
+   * `(1 - novelty) score + novelty * -log2(share of the training users who met it)`, both brought to [0, 1]. Needs a model that was
+   * saved with what its users have seen. @defaultValue 0
+   */
+  novelty?: number;
   /**
    * How the items are gone through. `"int8"` gives exactly what `"exact"` gives, and sooner where items are many: it
    * reads a rounded copy of the item vectors and computes the scores of those alone that may be among the best. The copy
@@ -375,13 +400,37 @@ export interface Contribution {
   contribution: number;
 }
 
-/** Which of the user's ratings carried a score: `score = base + sum of contributions` before clipping. */
+/** A feature of the user or the item and its share of a predicted score. */
+export interface FeatureContribution {
+  side: "user" | "item";
+  /** Name of the field; "item" is the item's own column, which all that is particular to it stands in. */
+  field: string;
+  /** For categories and sets, and for buckets of numbers ("20 to 30"). */
+  category?: Id;
+  contribution: number;
+}
+
+/**
+ * Why a score is what it is: `score = base + sum of contributions + sum of features`.
+ *
+ * The contribution of a rating is its part in the least-squares solution that places the user (Hu, Koren, Volinsky
+ * 2008, section 5). Of a user of the model, what training made of the user beyond that solution is in the base.
+ */
 export interface Explanation {
+  /**
+   * The prediction before link and limits: for the losses and tasks of labels the log odds, for ordered classes the latent
+   * score.
+   */
   score: number;
-  /** What the model would predict for this item without any of the user's ratings. */
+  /** What neither ratings nor features carry: global mean, biases, and the rest of the user's own parameters. */
   base: number;
-  /** Largest absolute contribution first. */
+  /** The user's own ratings, largest absolute contribution first. */
   contributions: Contribution[];
+  /**
+   * For the families "fm" and "hybrid": what each feature gives, linear weight and half of each pair it is in (its Shapley value), largest
+   * absolute contribution first. What ratings are about, the user's own column, is not among them.
+   */
+  features?: FeatureContribution[];
 }
 
 /** A user the model was not trained on, placed among the others by one ridge solve. Holds no WebAssembly memory. */
@@ -398,7 +447,7 @@ export interface FoldedUser {
   predict(items: IdArray, options?: PredictOptions): Float32Array;
   /** Predictions with how sure they are, for models trained with the solver "mcmc" or "vb". */
   predictDistribution(items: IdArray, options?: ContextOptions): Distribution;
-  /** Which of the given ratings carried the score of this item. */
+  /** Which of the given ratings, or features, carried the score of this item. */
   explain(item: Id): Explanation;
 }
 
@@ -441,6 +490,21 @@ export interface Parameters {
   factors: Float32Array;
 }
 
+/** What a model learned of one feature: of a category of a field, or of a field that is one number. */
+export interface FeatureVector {
+  readonly field: string;
+  readonly side: FieldSide;
+  /**
+   * The category; of the fields "user", "item", "user-items" and "item-users" the user or item; of buckets their number, from 0.
+   * Missing where a column has no name: numbers, days, plain rows.
+   */
+  readonly category?: Id;
+  /** Its linear weight, or bias. */
+  readonly bias: number;
+  /** Its factors, or embedding. A copy: yours to change. */
+  readonly vector: Float32Array;
+}
+
 /** The vectors of a model's items, for an index or for ranking elsewhere. A copy: yours to change. */
 export interface Vectors {
   ids: Id[];
@@ -462,9 +526,9 @@ export interface CompressOptions {
 
 export interface SaveOptions {
   /**
-   * Keep the list of who rated what (without the ratings) in the file, so that a loaded model can still filter what a
-   * user has seen. Switch it off where the file leaves the device. A model of the family "item-knn" knows its users by that
-   * list alone: without it the file has no users. @defaultValue true
+   * Keep who rated what, and how, in the file, so that a loaded model can still leave out what a user has seen, explain, and
+   * say how popular items are. Switch it off where the file leaves the device. A model of the family "item-knn" knows its
+   * users by that list alone: without it the file has no users. @defaultValue true
    */
   seen?: boolean;
 }
@@ -510,6 +574,11 @@ export interface Model {
   recommendAll(
     options?: RecommendOptions & { users?: IdArray },
   ): { user: Id; items: Recommendation[] }[];
+  /**
+   * Which of a user's own ratings in training, or which features, carried the score of an item. Throws `ArgumentError` for a
+   * model that was saved without what its users rated.
+   */
+  explain(user: Id, item: Id): Explanation;
   /** Items whose latent vectors are closest to this item's, without the item itself; its neighbours, for "item-knn". */
   similarItems(item: Id, options?: SimilarOptions): SimilarItem[];
   /** Users whose latent vectors are closest to this user's, without the user. */
@@ -539,6 +608,8 @@ export interface Model {
    * `fields()` names. Throws `ArgumentError` for other families.
    */
   parameters(): Parameters;
+  /** The same by field and category, in the order of the columns. Throws `ArgumentError` where `parameters` does. */
+  featureVectors(): FeatureVector[];
   /**
    * The users' vectors, in the order of `userIds()`: the latent columns, then a 1 that meets the item's bias, so that
    * inner products with `itemVectors()` rank items as `recommend` does.
@@ -571,7 +642,9 @@ export type Metric =
   | "accuracy"
   | "log-loss"
   | "auc"
-  | `${"precision" | "recall" | "ndcg" | "map" | "mrr" | "hit-rate" | "coverage"}@${number}`;
+  | "mrr"
+  | `${"precision" | "recall" | "ndcg" | "map" | "mrr" | "hit-rate"}@${number}`
+  | `${"coverage" | "novelty" | "diversity" | "gini"}@${number}`;
 
 export interface EvaluateOptions<M extends Metric = Metric> {
   /** @defaultValue ["rmse", "mae"] */
@@ -580,4 +653,11 @@ export interface EvaluateOptions<M extends Metric = Metric> {
   train?: Dataset;
   /** Test ratings from this value on count as relevant for ranking metrics; all of them when left out. */
   relevantFrom?: number;
+  /**
+   * Rank each relevant test item by itself against `count` items that are drawn uniformly from those the user has met neither in
+   * `train` nor in the test set, as He et al. 2017 ("Neural Collaborative Filtering") do with 99 or 100 of them. A user counts with the
+   * mean over their items. Such figures are higher than those over all items and may order models differently (Krichene, Rendle
+   * 2020): for comparing with published ones. All items are ranked when left out. `seed` is 1 when left out.
+   */
+  negatives?: { count: number; seed?: number };
 }

@@ -117,7 +117,7 @@ export function checkHybrid({ k, n }: Readonly<Record<string, unknown>>): void {
   if (k === undefined || (k as number) <= (n as number)) return;
   throw new ArgumentError(
     "OUT_OF_RANGE",
-    `k must be at most n (${String(n)}); got ${String(k)}`,
+    `k must be at most n (${String(n)}); got ${k as number}`,
     "k",
   );
 }

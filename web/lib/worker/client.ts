@@ -1,8 +1,8 @@
 /** The page's side: the engine's verbs as promises, answered by a worker. */
-import { abortReason, throwIfAborted } from "../abort.js";
+import { abortReason, checkSignal, throwIfAborted } from "../abort.js";
 import { ArgumentError, ClosedError, DivergedError, show, WorkerError } from "../errors.js";
 import { checkTextSource, pieces, wrongPiece } from "../libsvm.js";
-import { type FitPartialOptions, type TrainControls, type TrainOptions } from "../options.js";
+import type { FitPartialOptions, ModelOptions, TrainControls, TrainOptions } from "../options.js";
 import {
   checkBoolean,
   checkGiven,
@@ -10,12 +10,19 @@ import {
   checkObject,
   valueOf,
 } from "../options/checks.js";
+import { hasFilter, withoutFilter } from "../recommending.js";
+import type {
+  CrossValidateOptions,
+  CrossValidation,
+  SearchOptions,
+  SearchResult,
+  SearchSpace,
+} from "../tuning/types.js";
 import type {
   ClipOptions,
   CompressOptions,
   Dataset,
   DatasetInput,
-  EpochReport,
   EvaluateOptions,
   FeatureRecord,
   FoldedItem,
@@ -23,8 +30,8 @@ import type {
   FoldInOptions,
   LibsvmOptions,
   Metric,
+  Id,
   Model,
-  Progress,
   Rating,
   Rows,
   RowsInput,
@@ -34,6 +41,7 @@ import type {
 } from "../types.js";
 import type { WasmSource } from "../wasm.js";
 import {
+  type Callback,
   type FromWorker,
   type Kind,
   type Reference,
@@ -108,10 +116,12 @@ export interface TransferOptions {
 interface Pending {
   resolve: (value: never) => void;
   reject: (reason: unknown) => void;
-  onEpoch?: ((report: EpochReport) => void) | undefined;
-  onProgress?: ((progress: Progress) => void) | undefined;
+  callbacks: Callbacks;
   signal?: AbortSignal | undefined;
 }
+
+/** What is called while the worker works. */
+type Callbacks = { [K in Callback]?: ((report: never) => void) | undefined };
 
 /** The options of a client, checked. */
 export function checkClientOptions(options: unknown): ClientOptions {
@@ -132,6 +142,9 @@ const handles = new WeakMap<
   object,
   { client: object; kind: Kind; handle: number; closed: boolean }
 >();
+
+/** The item ids of models whose lists were asked for with a rule. */
+const itemIdsOf = new WeakMap<object, Promise<readonly Id[]>>();
 
 /**
  * The engine in a worker: pages stay responsive, and training can be cancelled. Made from `featherfm/client`. Inputs are
@@ -243,6 +256,26 @@ export class RemoteEngine {
     ]);
   }
 
+  /** Trains and measures a model on several parts that are held out in turn; see `Engine.crossValidate`. */
+  async crossValidate<const M extends Metric = "rmse" | "mae">(
+    data: RemoteDataset | RemoteRows,
+    trainOptions: ModelOptions,
+    options: CrossValidateOptions<M> = {},
+  ): Promise<CrossValidation<M>> {
+    const target = this.#handleOf(data, "data", "dataset", "rows");
+    return this.#controlled("crossValidate", [target, trainOptions], options);
+  }
+
+  /** Looks for good options of a model; see `Engine.search`. `signal` cancels within 100 ms. */
+  async search(
+    data: RemoteDataset | RemoteRows,
+    options: SearchSpace,
+    controls: SearchOptions = {},
+  ): Promise<SearchResult> {
+    const target = this.#handleOf(data, "data", "dataset", "rows");
+    return this.#controlled("search", [target, options], controls);
+  }
+
   /** Reads a model file. The worker's engine stays as it was when the file is refused. */
   async loadModel(
     bytes: Uint8Array | ArrayBuffer,
@@ -266,31 +299,33 @@ export class RemoteEngine {
     targets: number[],
     options: TrainControls<RemoteDataset | RemoteRows>,
   ): Promise<RemoteModel> {
-    const { onEpoch, onProgress, signal, validation, ...rest } = checkObject(
-      options,
-      "options",
-    ) as typeof options;
-    for (const [name, value] of Object.entries({ onEpoch, onProgress })) {
-      if (value === undefined || typeof value === "function") continue;
-      throw new ArgumentError(
-        "INVALID_ARGUMENT",
-        `${name} must be a function; got ${show(value)}`,
-        name,
-      );
-    }
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new ArgumentError(
-        "INVALID_ARGUMENT",
-        `signal must be an AbortSignal; got ${show(signal)}`,
-        "signal",
-      );
-    }
-    throwIfAborted(signal);
-    const wanted: Wanted = { epochs: onEpoch !== undefined, progress: onProgress !== undefined };
+    const { validation, ...rest } = checkObject(options, "options") as typeof options;
     const sent =
       validation === undefined
         ? rest
         : { ...rest, validation: this.#handleOf(validation, "validation", "dataset", "rows") };
+    return this.#model(await this.#controlled<Reference>(verb, targets, sent));
+  }
+
+  /** A call that takes time: its callbacks are called here, and the signal ends it. */
+  async #controlled<T>(verb: string, args: unknown[], options: object): Promise<T> {
+    const given = checkObject(options, "options");
+    const { signal: unchecked, onEpoch, onProgress, onTrial, ...rest } = given;
+    const signal = checkSignal(unchecked);
+    const callbacks: Callbacks = {};
+    for (const [name, callback] of Object.entries({ onEpoch, onProgress, onTrial })) {
+      if (callback === undefined) continue;
+      if (typeof callback !== "function") {
+        throw new ArgumentError(
+          "INVALID_ARGUMENT",
+          `${name} must be a function; got ${show(callback)}`,
+          name,
+        );
+      }
+      callbacks[name as Callback] = callback as (report: never) => void;
+    }
+    throwIfAborted(signal);
+    const wanted: Wanted = Object.keys(callbacks) as Callback[];
     const call = this.#nextCall;
     let abort: () => void = () => undefined;
     try {
@@ -298,19 +333,15 @@ export class RemoteEngine {
         abort = () => {
           if (this.#gone === undefined) this.#post({ type: "abort", call }, []);
           // The worker answers with what there is.
-          if (options.onAbort === "keep") return;
+          if (rest["onAbort"] === "keep") return;
           this.#forget(call);
           // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own
           reject(abortReason(signal as AbortSignal));
         };
       });
-      const answer = this.#call<Reference>(0, verb, [...targets, sent, wanted], [], {
-        onEpoch,
-        onProgress,
-        signal,
-      });
+      const answer = this.#call<T>(0, verb, [...args, rest, wanted], [], { callbacks, signal });
       signal?.addEventListener("abort", abort, { once: true });
-      return this.#model(await Promise.race([answer, aborted]));
+      return await Promise.race([answer, aborted]);
     } finally {
       signal?.removeEventListener("abort", abort);
     }
@@ -321,7 +352,7 @@ export class RemoteEngine {
     verb: string,
     args: unknown[],
     transfer: Transferable[] = [],
-    callbacks: Pick<Pending, "onEpoch" | "onProgress" | "signal"> = {},
+    { callbacks = {}, signal }: Partial<Pick<Pending, "callbacks" | "signal">> = {},
   ): Promise<T> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone());
     const call = this.#nextCall++;
@@ -334,7 +365,7 @@ export class RemoteEngine {
         reject(notSent(why, argumentSent[verb] ?? "options"));
         return;
       }
-      this.#pending.set(call, { resolve, reject, ...callbacks });
+      this.#pending.set(call, { resolve, reject, callbacks, signal });
       this.#port.keepAlive?.(true);
     });
   }
@@ -374,10 +405,13 @@ export class RemoteEngine {
         return;
       }
       case "epoch":
-        this.#notify(message.call, (pending) => pending.onEpoch?.(message.report));
+        this.#notify(message.call, "onEpoch", message.report);
         return;
       case "progress":
-        this.#notify(message.call, (pending) => pending.onProgress?.(message.progress));
+        this.#notify(message.call, "onProgress", message.progress);
+        return;
+      case "trial":
+        this.#notify(message.call, "onTrial", message.trial);
         return;
       case "dead":
         this.#die(() => restoreError(message.error));
@@ -385,11 +419,11 @@ export class RemoteEngine {
   }
 
   /** Runs a callback; as in the engine itself, an exception thrown there ends the run and comes out of the call. */
-  #notify(call: number, notify: (pending: Pending) => void): void {
+  #notify(call: number, callback: Callback, report: unknown): void {
     const pending = this.#pending.get(call);
     if (pending === undefined) return;
     try {
-      notify(pending);
+      pending.callbacks[callback]?.(report as never);
     } catch (error) {
       this.#forget(call);
       this.#post({ type: "abort", call }, []);
@@ -509,13 +543,38 @@ export class RemoteEngine {
     return object;
   }
 
-  #objectCall<T>(object: object, verb: string, args: unknown[]): Promise<T> {
+  async #objectCall<T>(object: object, verb: string, args: unknown[]): Promise<T> {
+    // The rule on ids that a list may be asked for with is a function of this thread.
+    const options = recommending[verb];
+    if (options !== undefined && hasFilter(args[options])) {
+      const itemIds = () => this.#itemIds(object);
+      args[options] = await withoutFilter(args[options], itemIds);
+    }
     const known = handles.get(object);
-    if (known === undefined || known.closed)
-      return Promise.reject(closedObject(known?.kind ?? "model"));
+    if (known === undefined || known.closed) throw closedObject(known?.kind ?? "model");
+    // An item may come in.
+    if (verb === "updateItem") itemIdsOf.delete(object);
     return this.#call(known.handle, verb, args);
   }
+
+  /** The ids of a model's items, asked for once. */
+  #itemIds(model: object): Promise<readonly Id[]> {
+    let ids = itemIdsOf.get(model);
+    if (ids === undefined) {
+      ids = this.#objectCall<Id[]>(model, "itemIds", []);
+      ids.catch(() => itemIdsOf.delete(model));
+      itemIdsOf.set(model, ids);
+    }
+    return ids;
+  }
 }
+
+/** Where the options stand among the arguments of the verbs that make lists. */
+const recommending: Readonly<Record<string, number>> = {
+  recommend: 1,
+  recommendAll: 0,
+  [`${guestPrefix}recommend`]: 1,
+};
 
 /** The argument that cannot be cloned, where it is not the options. */
 const argumentSent: Readonly<Record<string, string>> = {

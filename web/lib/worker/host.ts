@@ -29,8 +29,10 @@ import {
 
 type HeldObject = Dataset | Rows | Model;
 type Verb = (...args: never[]) => unknown;
+/** Options of a call that takes time, without signal and callbacks. */
+type Controlled = { validation?: number };
 
-/** A training run that ended because its client wanted it to, and not in an error. */
+/** Work that ended because its client wanted it to, and not in an error. */
 class Aborted extends Error {}
 
 export class Host {
@@ -104,13 +106,21 @@ export class Host {
         const { train, test } = engine.split(this.#dataset(data), options);
         return { train: this.#refer(train), test: this.#refer(test) };
       },
-      train: (data: number, options: object, wanted: Wanted) =>
+      train: (data: number, options: Controlled, wanted: Wanted) =>
         this.#training(call, options, wanted, (controlled) =>
           engine.trainAsync(this.#dataset(data), controlled),
         ),
-      fitPartial: (model: number, data: number, options: object, wanted: Wanted) =>
+      fitPartial: (model: number, data: number, options: Controlled, wanted: Wanted) =>
         this.#training(call, options, wanted, (controlled) =>
           engine.fitPartialAsync(this.#model(model), this.#dataset(data), controlled),
+        ),
+      crossValidate: (data: number, train: never, options: Controlled, wanted: Wanted) =>
+        this.#controlled(call, options, wanted, (controlled) =>
+          engine.crossValidateAsync(this.#dataset(data), train, controlled),
+        ),
+      search: (data: number, space: never, options: Controlled, wanted: Wanted) =>
+        this.#controlled(call, options, wanted, (controlled) =>
+          engine.searchAsync(this.#dataset(data), space, controlled),
         ),
       evaluate: (model: number, test: number, options: { train?: number }) =>
         engine.evaluate(this.#model(model), this.#dataset(test), {
@@ -125,25 +135,31 @@ export class Host {
 
   async #training(
     call: number,
-    options: { validation?: number },
+    { validation, ...options }: Controlled,
     wanted: Wanted,
     run: (options: never) => Promise<Model>,
   ): Promise<Reference> {
+    const held = validation !== undefined && { validation: this.#dataset(validation) };
+    return this.#refer(await this.#controlled(call, { ...options, ...held }, wanted, run));
+  }
+
+  /** Work that can be aborted, and whose callbacks become messages. */
+  async #controlled<T>(
+    call: number,
+    options: object,
+    wanted: Wanted,
+    run: (options: never) => Promise<T>,
+  ): Promise<T> {
     const controller = new AbortController();
     this.#running.set(call, controller);
+    const post = {
+      onEpoch: (report: never) => this.#port.post({ type: "epoch", call, report }),
+      onProgress: (progress: never) => this.#port.post({ type: "progress", call, progress }),
+      onTrial: (trial: never) => this.#port.post({ type: "trial", call, trial }),
+    };
+    const callbacks = Object.fromEntries(wanted.map((name) => [name, post[name]]));
     try {
-      const model = await run({
-        ...options,
-        ...(options.validation !== undefined && { validation: this.#dataset(options.validation) }),
-        ...(wanted.epochs && {
-          onEpoch: (report: never) => this.#port.post({ type: "epoch", call, report }),
-        }),
-        ...(wanted.progress && {
-          onProgress: (progress: never) => this.#port.post({ type: "progress", call, progress }),
-        }),
-        signal: controller.signal,
-      } as never);
-      return this.#refer(model);
+      return await run({ ...options, ...callbacks, signal: controller.signal } as never);
     } catch (error) {
       // Of the engine's own errors none is a DOMException.
       const aborted = controller.signal.aborted && error instanceof DOMException;

@@ -3,6 +3,7 @@
  * that stand for them. Every call gets one answer; progress comes in between.
  */
 import { errorFrom, FeatherError } from "../errors.js";
+import type { Trial, TuningProgress } from "../tuning/types.js";
 import type { EpochReport, Progress } from "../types.js";
 import type { WasmSource } from "../wasm.js";
 
@@ -28,15 +29,16 @@ export type FromWorker =
   /** The call's abort was heard before there was anything to give. */
   | { type: "aborted"; call: number }
   | { type: "epoch"; call: number; report: EpochReport }
-  | { type: "progress"; call: number; progress: Progress }
+  | { type: "progress"; call: number; progress: Progress | TuningProgress }
+  | { type: "trial"; call: number; trial: Trial }
   /** The engine could not be loaded, or died; the worker is of no use any more. */
   | { type: "dead"; error: ErrorMessage };
 
-/** The argument of `train` and `fitPartial` that tells the host which callbacks the client wants. */
-export interface Wanted {
-  epochs: boolean;
-  progress: boolean;
-}
+/** What the engine calls while it works; a message takes the place of each. */
+export type Callback = "onEpoch" | "onProgress" | "onTrial";
+
+/** The last argument of calls that take time: which callbacks the client wants. */
+export type Wanted = readonly Callback[];
 
 /** An error object loses its class on the way, so what makes it up is sent. */
 export interface ErrorMessage {

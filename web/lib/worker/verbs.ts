@@ -51,6 +51,7 @@ export const modelVerbs = all<
   "predictDistribution",
   "recommend",
   "recommendAll",
+  "explain",
   "similarItems",
   "similarUsers",
   "userVectors",
@@ -58,6 +59,7 @@ export const modelVerbs = all<
   "singularValues",
   "fields",
   "parameters",
+  "featureVectors",
   "save",
 ]);
 
