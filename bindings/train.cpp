@@ -63,19 +63,22 @@ class TrainerHandle {
   // validationUnitsPerDay, encoders}.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start, const Options& description)
-      : options_text_(options_text), encoders_(description.text("encoders")), data_(data) {
+      : options_text_(options_text),
+        encoders_(description.text("encoders")),
+        data_(data) {
     if (start) earlier_ = start->file.seen;
     const Options given(options);
     family_ = given.text("model");
     const bool hybrid = family_ == "hybrid";
     const auto features = features_from_js(description.raw("features"));
     const FactorizationMachine* const from = start ? &start->file.fm() : nullptr;
+    const SeenItems met = seen();
     FeatureSpace space = make_feature_space(
-        *data, seen(), features, hybrid ? read_hybrid_columns(given) : read_derived(given),
+        *data, met, features, hybrid ? read_hybrid_columns(given) : read_derived(given),
         from ? &from->space : nullptr);
     if (hybrid) {
       trainer_ =
-          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, seen(), validation}, from);
+          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, met, validation}, from);
       return;
     }
     FmData examples;

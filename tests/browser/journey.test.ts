@@ -138,6 +138,19 @@ describe.each(browsers)("with MovieLens 100K in $name", ({ name, found }) => {
       ]);
       await visit.press("#train-form [name=solver][value=ftrl]");
       expect(await shown()).toContain("learningRate");
+      await visit.press("#train-form [name=solver][value=mcmc]");
+      expect(await shown()).toEqual([
+        "model",
+        "solver",
+        "task",
+        "fields",
+        "factors",
+        "burnIn",
+        "samples",
+        "split",
+        "testPercent",
+        "seed",
+      ]);
       await visit.press("#train-form [name=model][value=mf]");
       await visit.press("#train-form button[type=reset]");
       expect(await shown()).toContain("optimizer");

@@ -427,7 +427,7 @@ export interface Explanation {
   /** The user's own ratings, largest absolute contribution first. */
   contributions: Contribution[];
   /**
-   * For the family "fm": what each feature gives, linear weight and half of each pair it is in (its Shapley value), largest
+   * For the families "fm" and "hybrid": what each feature gives, linear weight and half of each pair it is in (its Shapley value), largest
    * absolute contribution first. What ratings are about, the user's own column, is not among them.
    */
   features?: FeatureContribution[];
@@ -528,7 +528,7 @@ export interface SaveOptions {
   /**
    * Keep who rated what, and how, in the file, so that a loaded model can still leave out what a user has seen, explain, and
    * say how popular items are. Switch it off where the file leaves the device. A model of the family "item-knn" knows its
-   * users by that alone: without it the file has no users. @defaultValue true
+   * users by that list alone: without it the file has no users. @defaultValue true
    */
   seen?: boolean;
 }

@@ -7,10 +7,10 @@ import type { EpochReport } from "featherfm";
 import { datasetInput } from "./data/dataset.js";
 import { Films } from "./data/films.js";
 import { Reader } from "./data/reader.js";
-import type { RatingTable } from "./data/table.js";
-import { relevantFrom, type Scale } from "./scale.js";
+import type { Id, RatingTable } from "./data/table.js";
+import type { Scale } from "./scale.js";
 import { ablate, type Ablation } from "./train/ablation.js";
-import { fit, inUse, measure, type Scores, type Trained } from "./train/run.js";
+import { fit, inUse, measure, release, type Scores, type Trained } from "./train/run.js";
 import type { Settings } from "./train/settings.js";
 import { Signal } from "./ui/signal.js";
 
@@ -21,7 +21,12 @@ export interface Session {
   readonly dataset: RemoteDataset;
   readonly scale: Scale;
   readonly trained: Trained | null;
+  /** Models of this data that were in use before, the latest first: to compare with. */
+  readonly earlier: readonly Trained[];
 }
+
+/** Models that are kept besides the one in use. */
+const keptEarlier = 3;
 
 /** A training run under way. */
 export interface Run {
@@ -32,20 +37,21 @@ export interface Run {
   readonly elapsedMs: number;
 }
 
-/** What was measured of the model in use. */
-interface Findings {
-  readonly scores: Scores;
-  readonly ablation: Ablation | null;
-}
+/** Why a training ends before its time: its model is to be kept as it stands. */
+const stop = new DOMException("Training was stopped.", "AbortError");
 
 export class App {
   readonly session = new Signal<Session | null>(null);
   readonly run = new Signal<Run | null>(null);
+  /** Of the model in use. */
   readonly scores = new Signal<Scores>({});
+  /** The person of the data whose lists are shown. */
+  readonly person = new Signal<Id | null>(null);
   readonly ablation = new Signal<Ablation | null>(null);
   readonly reader = new Reader();
   #client = new FeatherClient();
-  #previous: { session: Session; findings: Findings } | null = null;
+  #previous: { session: Session; ablation: Ablation | null } | null = null;
+  readonly #scores = new WeakMap<Trained, Scores>();
   /** Of the training or the comparison of fields under way: there is one at a time. */
   #abort: AbortController | null = null;
 
@@ -58,7 +64,14 @@ export class App {
     this.cancel();
     const dataset = await this.#client.dataset(datasetInput(table));
     const [low, high] = dataset.ratingRange;
-    this.#replace({ table, films: new Films(table), dataset, scale: { low, high }, trained: null });
+    this.#replace({
+      table,
+      films: new Films(table),
+      dataset,
+      scale: { low, high },
+      trained: null,
+      earlier: [],
+    });
   }
 
   /** Trains and measures. Rejects when training fails or is cancelled; the model before it then stays in use. */
@@ -80,14 +93,14 @@ export class App {
           show({ epoch, fraction, elapsedMs });
         },
         signal: abort.signal,
+        onAbort: "keep",
       });
-      if (abort.signal.aborted) {
-        trained.model.close();
-        trained.test?.close();
+      if (abort.signal.aborted && abort.signal.reason !== stop) {
+        release(trained);
         train.close();
         abort.signal.throwIfAborted();
       }
-      const next = { ...session, trained };
+      const next = { ...session, trained, earlier: withEarlier(session) };
       this.#replace(next);
       void this.#measure(next, trained, train);
     } catch (error) {
@@ -123,8 +136,19 @@ export class App {
     }
   }
 
+  /** Gives up what is under way. */
   cancel(): void {
     this.#abort?.abort();
+  }
+
+  /** Ends the training under way and takes its model into use as it stands, if there is one yet. */
+  stop(): void {
+    this.#abort?.abort(stop);
+  }
+
+  /** What has been measured of a model of this session. */
+  scoresOf(trained: Trained): Scores {
+    return this.#scores.get(trained) ?? {};
   }
 
   /** A saved model, for the data set in use. Throws with a message for the visitor when it belongs to another one. */
@@ -135,9 +159,10 @@ export class App {
     try {
       await checkSameIds(model, session);
       const origin = { by: "file", name } as const;
-      const trained = await inUse(model, { test: null, trainCount: 0, testCount: 0, origin });
+      const rest = { name: `from ${name}`, test: null, trainCount: 0, testCount: 0, origin };
+      const trained = await inUse(model, rest);
       this.cancel();
-      this.#replace({ ...session, trained });
+      this.#replace({ ...session, trained, earlier: withEarlier(session) });
     } catch (error) {
       model.close();
       throw error;
@@ -150,10 +175,11 @@ export class App {
     const session = this.session.value;
     if (previous === null || session === null) return;
     this.cancel();
-    this.#previous = { session, findings: this.#findings() };
+    this.#previous = { session, ablation: this.#ablation() };
     this.session.set(previous.session);
-    this.scores.set(previous.findings.scores);
-    this.ablation.set(previous.findings.ablation);
+    const { trained } = previous.session;
+    this.scores.set(trained === null ? {} : this.scoresOf(trained));
+    this.ablation.set(previous.ablation);
   }
 
   async memoryBytes(): Promise<number> {
@@ -167,9 +193,9 @@ export class App {
     return this.#abort;
   }
 
-  #findings(): Findings {
+  #ablation(): Ablation | null {
     const ablation = this.ablation.value;
-    return { scores: this.scores.value, ablation: ablation && { ...ablation, current: null } };
+    return ablation && { ...ablation, current: null };
   }
 
   async #measure(session: Session, trained: Trained, train: RemoteDataset): Promise<void> {
@@ -177,15 +203,15 @@ export class App {
       await measure(
         this.#client,
         trained,
-        train,
-        relevantFrom(session.scale),
+        { train, scale: session.scale },
         (contestant, figures) => {
-          if (this.session.value === session)
-            this.scores.set({ ...this.scores.value, [contestant]: figures });
+          const scores = { ...this.scoresOf(trained), [contestant]: figures };
+          this.#scores.set(trained, scores);
+          if (this.session.value?.trained === trained) this.scores.set(scores);
         },
       );
     } catch (error) {
-      // A model that was replaced twice meanwhile is closed, and its figures are no longer wanted.
+      // A model that was replaced too often meanwhile is closed, and its figures are no longer wanted.
       if (!(error instanceof ClosedError)) throw error;
     } finally {
       train.close();
@@ -199,12 +225,12 @@ export class App {
       current !== null && current.table === session.table && current.trained === null;
     const dropped = completes ? current : this.#previous?.session;
     if (!completes) {
-      this.#previous = current === null ? null : { session: current, findings: this.#findings() };
+      this.#previous = current === null ? null : { session: current, ablation: this.#ablation() };
     }
     this.scores.set({});
     this.ablation.set(null);
     this.session.set(session);
-    if (dropped !== undefined) release(dropped, [session, this.#previous?.session ?? null]);
+    if (dropped !== undefined) releaseAll(dropped, [session, this.#previous?.session ?? null]);
   }
 
   /** The worker is gone, and with it all that it held: a new one is started with the same ratings. */
@@ -217,18 +243,24 @@ export class App {
     if (session === null) return;
     const dataset = await this.#client.dataset(datasetInput(session.table));
     this.ablation.set(null);
-    this.session.set({ ...session, dataset, trained: null });
+    this.session.set({ ...session, dataset, trained: null, earlier: [] });
   }
 }
 
+/** The models to compare with, after another one has taken the place of this session's. */
+function withEarlier({ trained, earlier }: Session): readonly Trained[] {
+  return trained === null ? earlier : [trained, ...earlier].slice(0, keptEarlier);
+}
+
+const modelsOf = ({ trained, earlier }: Session): readonly Trained[] =>
+  trained === null ? earlier : [trained, ...earlier];
+
 /** Frees what a session held and none of the others still uses. */
-function release(session: Session, inUse: (Session | null)[]): void {
-  const used = new Set<unknown>(
-    inUse.flatMap((one) => [one?.dataset, one?.trained?.model, one?.trained?.test]),
-  );
-  for (const held of [session.dataset, session.trained?.model, session.trained?.test]) {
-    if (held != null && !used.has(held)) held.close();
-  }
+function releaseAll(session: Session, inUse: (Session | null)[]): void {
+  const others = inUse.filter((one) => one !== null);
+  const used = new Set<unknown>(others.flatMap((one) => [one.dataset, ...modelsOf(one)]));
+  if (!used.has(session.dataset)) session.dataset.close();
+  for (const trained of modelsOf(session)) if (!used.has(trained)) release(trained);
 }
 
 async function checkSameIds(model: Trained["model"], { dataset, table }: Session): Promise<void> {

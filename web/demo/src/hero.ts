@@ -1,6 +1,8 @@
 /** The stopwatch at the top: how long training took, against the blink of an eye. */
 import type { App } from "./app.js";
 import type { Trained } from "./train/run.js";
+import { isSampled } from "./train/models.js";
+import { epochsOf } from "./train/settings.js";
 import { byId, count, h, plural, replace, seconds } from "./ui/dom.js";
 
 /** Blinks last 100 to 400 milliseconds (Milo and Phillips, Cell Biology by the Numbers). */
@@ -15,7 +17,8 @@ export function mountHero(app: App): void {
     if (run !== null) {
       showTime(run.elapsedMs);
       replace(what, "Training …");
-      replace(where, `seconds, epoch ${Math.max(run.epoch, 1)} of ${run.settings.epochs}`);
+      const pass = isSampled(run.settings) ? "sweep" : "epoch";
+      replace(where, `seconds, ${pass} ${Math.max(run.epoch, 1)} of ${epochsOf(run.settings)}`);
     } else if (session?.trained != null) {
       showResult(session.trained);
     } else if (session !== null) {
@@ -33,11 +36,21 @@ export function mountHero(app: App): void {
     const { epochs, elapsedMs } = model.summary;
     showTime(elapsedMs);
     replace(what, "Trained on ", h("b", {}, count(trainCount)), " ratings in");
+    const inThisTab = h("b", {}, "seconds, in this tab");
+    if (epochs.length === 0) {
+      replace(where, inThisTab, ": counted in a single pass");
+      return;
+    }
+    if (isSampled(origin.settings)) {
+      const sweeps = plural(epochs.length, "sweep");
+      replace(where, inThisTab, `: ${sweeps} of a sampler over all of them, averaged`);
+      return;
+    }
     const perSecond = (trainCount * epochs.length) / elapsedMs / 1000;
     const rate = perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toFixed(1);
     replace(
       where,
-      h("b", {}, "seconds, in this tab"),
+      inThisTab,
       `: ${plural(epochs.length, "pass", "passes")}: ${rate} million ratings a second`,
     );
   };

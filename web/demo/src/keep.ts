@@ -1,5 +1,6 @@
 /** The section "Save the model": to a file and back. */
 import type { App } from "./app.js";
+import type { Trained } from "./train/run.js";
 import { byId, count, download, plural, sentence } from "./ui/dom.js";
 import { toast } from "./ui/toast.js";
 
@@ -39,7 +40,7 @@ export function mountKeep(app: App): KeepView {
     byId("keep-note").textContent =
       trained === null
         ? "No model yet"
-        : `In use: ${plural(trained.model.factors, "factor")}, ${count(trained.model.userCount)} people, ` +
+        : `In use: ${factorsOf(trained)}, ${count(trained.model.userCount)} people, ` +
           `${count(trained.model.itemCount)} films` +
           (trained.origin.by === "file" ? `, from ${trained.origin.name}` : ", trained here");
   });
@@ -59,4 +60,12 @@ export function mountKeep(app: App): KeepView {
       problem.textContent = `${chosen.name}: ${sentence((error as Error).message)}`;
     }
   }
+}
+
+/** A sampled model holds the factors of many samples side by side. */
+function factorsOf({ model }: Trained): string {
+  if (model.factors === 0) return "a model without factors";
+  if (model.options["solver"] !== "mcmc") return plural(model.factors, "factor");
+  const each = model.options["factors"] as number;
+  return `${plural(model.factors / each, "sample")} of ${plural(each, "factor")}`;
 }

@@ -1,5 +1,6 @@
 /** Puts the sections together, loads the first data and trains once, so that a visitor sees results at once. */
 import { App } from "./app.js";
+import { mountCompare } from "./compare/view.js";
 import { mountData } from "./data/view.js";
 import { acceptDrops } from "./drop.js";
 import { mountHero } from "./hero.js";
@@ -21,7 +22,8 @@ const app = new App();
 mountHero(app);
 const train = mountTrain(app);
 const data = mountData(app, train.start);
-mountRecommend(app);
+const recommend = mountRecommend(app);
+mountCompare(app, recommend.somebodyElse);
 mountNewcomers(app, train.startMachine);
 const keep = mountKeep(app);
 const you = await mountYou(app);

@@ -10,6 +10,12 @@ export function toStars(rating: number, { low, high }: Scale): number {
   return Math.min(5, Math.max(0, stars));
 }
 
+/** Whole stars, one to five: the fifth of the scale that a rating lies in. */
+export function starOf(rating: number, scale: Scale): number {
+  const stars = toStars(rating, scale);
+  return Math.min(5, Math.max(1, scale.low >= 0 ? Math.ceil(stars - 1e-6) : Math.round(stars)));
+}
+
 export function fromStars(stars: number, { low, high }: Scale): number {
   const rating = low >= 0 ? (high * stars) / 5 : low + ((high - low) * (stars - 1)) / 4;
   return Math.min(high, Math.max(low, rating));

@@ -99,7 +99,7 @@ export function mountNewcomers(app: App, trainMachine: () => Promise<void>): voi
           predicts === "liking" ? `${(100 * size).toFixed(0)} points` : size.toFixed(2);
         return filmRow({
           film: films.get(item),
-          side: predicted(score, predicts, scale),
+          side: predicted(score, predicts, scale, { best: offers[0]?.score ?? 0 }),
           ...(said && { more: [`${amount} ${more < 0 ? "less" : "more"} than for anybody`] }),
         });
       }),
@@ -138,7 +138,11 @@ export function mountNewcomers(app: App, trainMachine: () => Promise<void>): voi
     replace(
       byId("film-people"),
       ...people.map(({ user, score }) =>
-        personRow(user, notes.get(user) ?? "", predicted(score, predicts, scale)),
+        personRow(
+          user,
+          notes.get(user) ?? "",
+          predicted(score, predicts, scale, { best: people[0]?.score ?? 0 }),
+        ),
       ),
     );
   }

@@ -1,17 +1,22 @@
 /** The section "Recommend": a person of the data set, what they rated, what the model offers, and what is like it. */
 import type { App, Session } from "../app.js";
 import type { Film, Id } from "../data/table.js";
+import { type Offer, offersFor, personOf } from "../offers.js";
 import { showRating, toStars } from "../scale.js";
+import type { Trained } from "../train/run.js";
 import { announce, byId, h, plural, replace } from "../ui/dom.js";
 import { combobox } from "../ui/combobox.js";
-import { emptyRow, filmRow, fullTitle } from "../ui/film-row.js";
+import { emptyRow, filmRow, fullTitle, heldOutMark } from "../ui/film-row.js";
 import { meter } from "../ui/meter.js";
 import { predicted, predictionName } from "../ui/predicted.js";
+import { rankControls } from "../ui/rank-controls.js";
 import { starRow } from "../ui/stars.js";
 
 export interface RecommendView {
   /** Shows the neighbours of a film; other sections offer it for theirs. */
   showSimilar: (film: Film) => Promise<void>;
+  /** Chooses another person at random. */
+  somebodyElse: () => void;
 }
 
 export function mountRecommend(app: App): RecommendView {
@@ -22,7 +27,11 @@ export function mountRecommend(app: App): RecommendView {
   let notes = new Map<Id, string>();
   let person: Id | null = null;
   let picked: Film | null = null;
+  let request = 0;
 
+  const ranking = rankControls(byId("recommend-ranking"), () => {
+    if (person !== null) void choose(person);
+  });
   combobox({
     input: search,
     list: byId("person-list"),
@@ -39,16 +48,18 @@ export function mountRecommend(app: App): RecommendView {
     },
     choose: ({ id }) => void choose(id),
   });
-  random.addEventListener("click", () => {
+  const somebodyElse = () => {
     const others = people.filter((id) => id !== person);
     const next = others[Math.floor(Math.random() * others.length)];
     if (next !== undefined) void choose(next);
-  });
+  };
+  random.addEventListener("click", somebodyElse);
 
   app.session.follow((session, before) => void follow(session, before));
 
   async function follow(session: Session | null, before: Session | null): Promise<void> {
     search.disabled = random.disabled = session?.trained == null;
+    ranking.show(session?.trained ?? null);
     if (session === null) return;
     if (session.table !== before?.table) {
       people = await session.dataset.userIds();
@@ -65,6 +76,7 @@ export function mountRecommend(app: App): RecommendView {
     const session = app.session.value;
     if (session === null) return;
     person = id;
+    if (app.person.value !== id) app.person.set(id);
     problem.textContent = "";
     try {
       await show(session, id);
@@ -76,12 +88,14 @@ export function mountRecommend(app: App): RecommendView {
 
   async function show(session: Session, id: Id): Promise<void> {
     const { dataset, films, scale, trained } = session;
+    const mine = ++request;
     const [ratings, held, offers] = await Promise.all([
       dataset.ratingsOf(id),
       trained?.test?.ratingsOf(id) ?? [],
-      trained?.model.recommend(id, { n: 10 }) ?? [],
+      trained === null ? [] : listFor(trained, session, id),
     ]);
-    if (app.session.value !== session || person !== id) return;
+    // A slider moves faster than answers come back: only the last question is answered.
+    if (app.session.value !== session || mine !== request) return;
     const heldItems = new Set(held.map(({ item }) => item));
     const heldOut = new Map(
       ratings.flatMap(({ item, rating }) => (heldItems.has(item) ? [[item, rating]] : [])),
@@ -109,28 +123,31 @@ export function mountRecommend(app: App): RecommendView {
       ),
     );
 
-    const known = offers.filter(({ item }) => heldOut.has(item)).length;
+    const known = offers.filter(({ film }) => heldOut.has(film.id)).length;
     const predicts = trained?.predicts ?? "rating";
+    const best = offers[0]?.score ?? 0;
     byId("recommended-note").textContent =
       predictionName[predicts] + (known > 0 ? `; ${known} of them held out` : "");
     replace(
       byId("recommended"),
-      ...offers.map(({ item, score }) => {
-        const film = films.get(item);
-        const really = heldOut.get(item);
-        return filmRow({
+      ...offers.map(({ film, score, outlook, reason }) =>
+        filmRow({
           film,
-          side: predicted(score, predicts, scale),
+          side: predicted(score, predicts, scale, { outlook, best }),
           pick: pickable(film),
-          ...(really === undefined
-            ? {}
-            : { more: [h("b", {}, `held out: gave it ${showRating(really)}`)] }),
-        });
-      }),
+          more: [...heldOutMark(heldOut.get(film.id)), reason],
+          moreLines: 2,
+        }),
+      ),
       trained === null && emptyRow("No model yet"),
     );
     if (trained === null) replace(byId("similar"), emptyRow("No model yet"));
     else await showSimilar(picked ?? favourites[0]?.film ?? films.byPopularity[0]);
+  }
+
+  function listFor(trained: Trained, session: Session, id: Id): Promise<Offer[]> {
+    const options = { n: 10, ...ranking.options(trained) };
+    return offersFor(personOf(trained, id), trained, session, options, "they");
   }
 
   function pickable(film: Film): { label: string; run: () => void } {
@@ -154,7 +171,7 @@ export function mountRecommend(app: App): RecommendView {
     const title = byId("similar-title");
     title.textContent = `More like ${film.title}`;
     title.title = fullTitle(film);
-    if (trained.model.factors === 0) {
+    if (!knowsLikeness(trained)) {
       replace(list, emptyRow("A model without factors knows no likeness"));
       return;
     }
@@ -182,5 +199,10 @@ export function mountRecommend(app: App): RecommendView {
     if (hadFocus) title.focus();
   }
 
-  return { showSimilar };
+  return { showSimilar, somebodyElse };
+}
+
+/** Neighbours are what models of them are made of; others need vectors. */
+function knowsLikeness({ model }: Trained): boolean {
+  return model.factors > 0 || model.family === "item-knn";
 }

@@ -1,15 +1,16 @@
 /** What each field brings: the same model trained again without it, one field after the other, on the same split. */
 import type { FeatherClient } from "featherfm/client";
 import { isIdentity, type FieldName } from "./fields.js";
-import { cut, errorOn, fitHalf, predictionOf, type Source } from "./run.js";
+import { leadingFigure } from "./nature.js";
+import { cut, figuresOn, fitHalf, natureWith, type Source } from "./run.js";
 import type { Settings } from "./settings.js";
 
 /** A model to train in comparison: one field left out, or nothing but the two identities. */
 export type Variant = FieldName | "identities";
 
 export interface Ablation {
-  /** Error on the held-out ratings by what was left out; what is not measured yet is missing. */
-  readonly errors: Readonly<Partial<Record<Variant, number>>>;
+  /** The leading figure on the held-out ratings by what was left out; what is not measured yet is missing. */
+  readonly figures: Readonly<Partial<Record<Variant, number>>>;
   /** What is being trained now; null when it is over or was cancelled. */
   readonly current: { variant: Variant; number: number; fraction: number } | null;
   /** Number of models to train. */
@@ -36,13 +37,15 @@ export async function ablate(
 ): Promise<void> {
   const variants = variantsOf(settings);
   const count = variants.length;
-  let errors: Ablation["errors"] = {};
+  let figures: Ablation["figures"] = {};
+  const nature = natureWith(settings, source);
+  const { metric } = leadingFigure(nature);
   const halves = await cut(client, source, settings);
   try {
     for (const [k, variant] of variants.entries()) {
       const show = (fraction: number) => {
         report({
-          errors,
+          figures,
           count,
           current: { variant, number: k + 1, fraction: (k + fraction) / count },
         });
@@ -53,6 +56,7 @@ export async function ablate(
         client,
         halves,
         { ...settings, fields: without(variant, settings) },
+        source,
         {
           signal,
           onProgress: ({ fraction }) => {
@@ -61,8 +65,13 @@ export async function ablate(
         },
       );
       try {
-        const error = await errorOn(client, model, halves.test, predictionOf(settings));
-        errors = { ...errors, [variant]: error };
+        const contender = { model, ...nature, name: variant, test: halves.test };
+        const { train } = halves;
+        const measured = await figuresOn(client, contender, [metric], {
+          train,
+          scale: source.scale,
+        });
+        figures = { ...figures, [variant]: measured[metric] };
       } finally {
         model.close();
       }
@@ -70,6 +79,6 @@ export async function ablate(
   } finally {
     halves.train.close();
     halves.test.close();
-    report({ errors, count, current: null });
+    report({ figures, count, current: null });
   }
 }

@@ -1,113 +1,155 @@
-/** Training and held-out error by epoch, drawn as they come in. */
-import uPlot from "uplot";
+/** What training and held-out ratings say after every epoch, drawn as it comes in. */
+import type uPlot from "uplot";
 import type { EpochReport } from "featherfm";
-import type { Prediction } from "./run.js";
+import type { Nature } from "./nature.js";
+import { colorOf, livePlot } from "./plot.js";
 
-export interface LearningCurve {
-  draw: (reports: readonly EpochReport[], epochs: number, predicts: Prediction) => void;
-}
-
-interface ErrorOf {
+/** What is drawn of a kind of model. */
+interface Curves {
+  /** In a heading. */
+  name: string;
   training: (report: EpochReport) => number;
   heldOut: (report: EpochReport) => number | undefined;
+  /** The loss that training makes small is another thing than what is measured, and has its own scale. */
+  apart: boolean;
 }
 
-const errors: Record<Prediction, ErrorOf> = {
-  rating: {
-    training: ({ trainRmse }) => trainRmse,
-    heldOut: ({ validation }) => validation?.rmse,
-  },
-  liking: {
-    training: ({ trainLoss }) => trainLoss,
-    heldOut: ({ validation }) => validation?.loss,
-  },
+export interface LearningCurve {
+  draw: (drawing: Drawing) => void;
+}
+
+export interface Drawing {
+  reports: readonly EpochReport[];
+  /** Number of epochs asked for. */
+  epochs: number;
+  curves: Curves;
+  /** The first tenth, in which a chain finds its place, does not stretch the scale. */
+  sampled: boolean;
+}
+
+const errors: Curves = {
+  name: "Error (RMSE)",
+  training: ({ trainRmse }) => trainRmse,
+  heldOut: ({ validation }) => validation?.rmse,
+  apart: false,
 };
 
-/** `probe` finds the colours: canvas cannot read CSS variables, so they are taken from elements that use them. */
-export function learningCurve(
-  place: HTMLElement,
-  probe: (name: "train" | "validation" | "axis" | "grid") => string,
-): LearningCurve {
-  let reports: readonly EpochReport[] = [];
-  let lastEpoch = 1;
-  let error = errors.rating;
+const logLosses: Curves = {
+  name: "Error (log loss)",
+  training: ({ trainLoss }) => trainLoss,
+  heldOut: ({ validation }) => validation?.loss,
+  apart: false,
+};
 
-  const axis = (): uPlot.Axis => ({
-    stroke: () => probe("axis"),
+/** Of a model that is trained to rank, the validation loss is one less what its lists are worth. */
+const worth = (name: string): Curves => ({
+  name,
+  training: ({ trainLoss }) => trainLoss,
+  heldOut: ({ validation }) => (validation === undefined ? undefined : 1 - validation.loss),
+  apart: true,
+});
+
+/** What to draw for a model that is trained with these options. */
+export function curvesOf(nature: Nature, options: Readonly<Record<string, unknown>>): Curves {
+  const { model, loss, solver } = options;
+  if (model === "implicit-als") return worth("NDCG@10");
+  if (model === "hybrid") {
+    return loss === "logistic"
+      ? { ...worth("AUC"), heldOut: ({ validation }) => validation?.auc }
+      : worth("AUC");
+  }
+  if (!nature.labels) return errors;
+  // The bound that variational inference raises is not the loss of labels.
+  return solver === "vb" ? { ...logLosses, apart: true } : logLosses;
+}
+
+/** The colours are those of the elements that explain the lines. */
+export function learningCurve(place: HTMLElement): LearningCurve {
+  let drawing: Drawing = { reports: [], epochs: 1, curves: errors, sampled: false };
+
+  const color = (selector: string) => () => colorOf(document.querySelector(selector) ?? place);
+  const inScale = () => {
+    const { reports, sampled } = drawing;
+    return reports.slice(sampled ? Math.floor(reports.length / 10) : 0);
+  };
+  const axis: uPlot.Axis = {
+    stroke: color(".note"),
     font: "13px system-ui, sans-serif",
-    grid: { stroke: () => probe("grid"), width: 1 },
+    grid: { stroke: color(".chart"), width: 1 },
     ticks: { show: false },
-  });
-  const plot = new uPlot(
+  };
+  const numbers = (_: uPlot, ticks: number[]) => ticks.map((tick) => tick.toFixed(2));
+  const plot = livePlot(
+    place,
     {
-      width: Math.max(place.clientWidth, 200),
-      height: place.clientHeight,
       padding: [8, 12, 0, 0],
-      legend: { show: false },
-      cursor: { show: false },
-      scales: { x: { time: false, range: () => [1, Math.max(lastEpoch, 2)] } },
+      scales: {
+        x: { time: false, range: () => [1, Math.max(drawing.epochs, 2)] },
+        y: { range: () => spanOf(inScale(), drawing.curves) },
+        loss: { range: () => lossSpan(inScale(), drawing.curves) },
+      },
       series: [
         {},
-        { stroke: () => probe("train"), width: 2, dash: [5, 5], points: { show: false } },
-        { stroke: () => probe("validation"), width: 3, points: { show: false } },
+        {
+          stroke: color(".train-key"),
+          width: 2,
+          dash: [5, 5],
+          points: { show: false },
+          scale: "loss",
+        },
+        { stroke: color(".validation-key"), width: 3, points: { show: false } },
       ],
       axes: [
-        { ...axis(), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
-        { ...axis(), size: 52, values: (_, ticks) => ticks.map((tick) => tick.toFixed(2)) },
+        { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
+        { ...axis, size: 52, values: numbers },
       ],
     },
-    [[], [], []],
-    place,
+    () => [
+      drawing.reports.map(({ epoch }) => epoch),
+      drawing.reports.map((report) => drawing.curves.training(report)),
+      drawing.reports.map((report) => drawing.curves.heldOut(report) ?? null),
+    ],
   );
 
-  let due = false;
-  // Several epochs can end between two frames: drawing once is enough.
-  const schedule = () => {
-    if (due) return;
-    due = true;
-    requestAnimationFrame(() => {
-      due = false;
-      plot.setData([
-        reports.map(({ epoch }) => epoch),
-        reports.map((report) => error.training(report)),
-        reports.map((report) => error.heldOut(report) ?? null),
-      ]);
-    });
-  };
-
-  new ResizeObserver(() => {
-    plot.setSize({ width: Math.max(place.clientWidth, 200), height: place.clientHeight });
-  }).observe(place);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    plot.redraw();
-  });
-  new MutationObserver(() => {
-    plot.redraw();
-  }).observe(document.documentElement, {
-    attributeFilter: ["data-theme"],
-  });
-
   return {
-    draw(next, epochs, predicts) {
-      reports = next;
-      error = errors[predicts];
-      lastEpoch = epochs;
-      place.setAttribute("aria-label", describe(next, error));
-      schedule();
+    draw(next) {
+      drawing = next;
+      place.setAttribute("aria-label", describe(next));
+      plot.redraw();
     },
   };
 }
 
-function describe(reports: readonly EpochReport[], { training, heldOut }: ErrorOf): string {
+function spanOf(reports: readonly EpochReport[], curves: Curves): [number, number] {
+  const measured = reports.flatMap((report) => curves.heldOut(report) ?? []);
+  return span(curves.apart ? measured : [...measured, ...reports.map(curves.training)]);
+}
+
+/** The scale of the training loss: that of the figures, unless it is another thing. */
+function lossSpan(reports: readonly EpochReport[], curves: Curves): [number, number] {
+  return curves.apart ? span(reports.map(curves.training)) : spanOf(reports, curves);
+}
+
+/** With a little room. */
+function span(values: readonly number[]): [number, number] {
+  const finite = values.filter(Number.isFinite);
+  if (finite.length === 0) return [0, 1];
+  const [low, high] = [Math.min(...finite), Math.max(...finite)];
+  const room = 0.08 * (high - low) || 0.01;
+  return [low - room, high + room];
+}
+
+function describe({ reports, curves }: Drawing): string {
+  const { training, heldOut, name, apart } = curves;
   const [first, last] = [reports[0], reports[reports.length - 1]];
   if (first === undefined || last === undefined) return "No training to show";
   const [from, to] = [heldOut(first), heldOut(last)];
   const elsewhere =
     from === undefined || to === undefined
       ? ""
-      : `, on held-out ratings from ${from.toFixed(3)} to ${to.toFixed(3)}`;
+      : `, ${apart ? `${name} ` : ""}on held-out ratings from ${from.toFixed(3)} to ${to.toFixed(3)}`;
   return (
-    `Line chart over ${last.epoch} epochs: the training error went from ${training(first).toFixed(3)} ` +
+    `Line chart over ${last.epoch} epochs: the training ${apart ? "loss" : "error"} went from ${training(first).toFixed(3)} ` +
     `to ${training(last).toFixed(3)}${elsewhere}.`
   );
 }

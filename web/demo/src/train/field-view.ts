@@ -6,9 +6,11 @@ import { meter } from "../ui/meter.js";
 import type { Signal } from "../ui/signal.js";
 import { variantsOf, type Ablation, type Variant } from "./ablation.js";
 import { fieldLabels, fieldNames, offeredFields } from "./fields.js";
+import { type Choice, hasFields } from "./models.js";
+import { type Figure, leadingFigure, natureOf } from "./nature.js";
 import { splitText, type Settings } from "./settings.js";
 
-export function mountFields(app: App, chosen: Signal<Settings["model"]>): void {
+export function mountFields(app: App, chosen: Signal<Choice>): void {
   const compare = byId<HTMLButtonElement>("compare-fields");
   const cancel = byId<HTMLButtonElement>("cancel-compare");
   const problem = byId("fields-problem");
@@ -36,9 +38,11 @@ export function mountFields(app: App, chosen: Signal<Settings["model"]>): void {
 
   let drawn: readonly unknown[] = [];
   const drawRows = (session: Session | null, ablation: Ablation | null) => {
-    const whole = app.scores.value.model?.error;
+    const trained = session?.trained;
+    const whole =
+      trained == null ? undefined : app.scores.value.model?.[leadingFigure(trained).metric];
     // Progress comes many times a second: a table that somebody reads is not to be rebuilt for it.
-    const next = [session, ablation?.errors, whole];
+    const next = [session, ablation?.figures, whole];
     if (drawn.length > 0 && next.every((part, k) => part === drawn[k])) return;
     drawn = next;
     replace(byId("field-rows"), ...rows(session, ablation, whole));
@@ -65,14 +69,14 @@ export function mountFields(app: App, chosen: Signal<Settings["model"]>): void {
     (signal as Signal<unknown>).follow(show);
   }
   // Only what the visitor chooses shows or hides this part: training must not move the page.
-  chosen.follow((model) => {
-    byId("fields-result").hidden = model !== "fm";
+  chosen.follow((choice) => {
+    byId("fields-result").hidden = !hasFields(choice);
   });
 }
 
 function trainedHere(session: Session | null): Settings | null {
   const origin = session?.trained?.origin;
-  return origin?.by === "training" && origin.settings.model === "fm" ? origin.settings : null;
+  return origin?.by === "training" && hasFields(origin.settings) ? origin.settings : null;
 }
 
 function comparable(session: Session | null): boolean {
@@ -83,7 +87,7 @@ function comparable(session: Session | null): boolean {
 
 function fractionOf(ablation: Ablation | null): number {
   if (ablation === null) return 0;
-  return ablation.current?.fraction ?? Object.keys(ablation.errors).length / ablation.count;
+  return ablation.current?.fraction ?? Object.keys(ablation.figures).length / ablation.count;
 }
 
 function progressText(session: Session | null, ablation: Ablation | null): string {
@@ -96,11 +100,12 @@ function progressText(session: Session | null, ablation: Ablation | null): strin
     return `Training ${what}, ${number} of ${ablation.count}`;
   }
   if (ablation !== null) {
-    return `${count(Object.keys(ablation.errors).length)} of ${plural(ablation.count, "model")} trained and measured`;
+    return `${count(Object.keys(ablation.figures).length)} of ${plural(ablation.count, "model")} trained and measured`;
   }
   if (comparable(session)) return "Trains the model once more for each field";
   const trained = session?.trained;
-  if (trained == null || trained.fields.length === 0) return "Train a factorization machine first";
+  if (trained == null || trained.fields.length === 0)
+    return "Train a factorization machine or hybrid model first";
   if (trained.origin.by === "file")
     return "A model from a file brings no held-out ratings to measure on";
   return trained.testCount === 0
@@ -111,8 +116,9 @@ function progressText(session: Session | null, ablation: Ablation | null): strin
 function note(session: Session | null): string {
   const settings = trainedHere(session);
   if (settings === null) return "Measured on the held-out ratings";
-  const what = session?.trained?.predicts === "liking" ? "Log loss" : "RMSE";
-  return `${what} on ${plural(session?.trained?.testCount ?? 0, "held-out rating")} (${splitText(settings)}); lower is better`;
+  const { name, better } = leadingFigure(session?.trained ?? natureOf({}));
+  const where = `${plural(session?.trained?.testCount ?? 0, "held-out rating")} (${splitText(settings)})`;
+  return `${name} on ${where}; ${better === "low" ? "lower" : "higher"} is better`;
 }
 
 /** A row for every field of the data, so that nothing moves when a model comes or goes. */
@@ -122,15 +128,17 @@ function rows(
   whole: number | undefined,
 ): HTMLTableRowElement[] {
   const strengths = session?.trained?.fields ?? [];
-  const errors = ablation?.errors ?? {};
-  const differences = Object.values(errors).map((error) => Math.abs(error - (whole ?? error)));
+  const figures = ablation?.figures ?? {};
+  const differences = Object.values(figures).map((figure) => Math.abs(figure - (whole ?? figure)));
+  const better = leadingFigure(session?.trained ?? natureOf({})).better;
   const scales: Scales = {
     linear: Math.max(...strengths.map(({ linear }) => linear)),
     factors: Math.max(...strengths.map(({ factors }) => factors)),
     difference: Math.max(...differences),
   };
   const offered = session === null ? [] : offeredFields(session.table);
-  const errorCell = (variant: Variant) => withoutCell(errors[variant], whole, scales.difference);
+  const figureCell = (variant: Variant) =>
+    withoutCell(figures[variant], whole, scales.difference, better);
   return [
     h(
       "tr",
@@ -143,13 +151,13 @@ function rows(
       .map((name) => {
         const strength = strengths.find((field) => field.name === name);
         const cells = strengthCells(fieldLabels[name], strength, scales, strengths.length > 0);
-        return h("tr", { "data-field-row": name }, ...cells, errorCell(name));
+        return h("tr", { "data-field-row": name }, ...cells, figureCell(name));
       }),
     h(
       "tr",
       { "data-field-row": "identities" },
       h("th", { scope: "row", colspan: 3 }, "Person and film only, nothing else"),
-      errorCell("identities"),
+      figureCell("identities"),
     ),
   ];
 }
@@ -186,26 +194,27 @@ function strengthCells(
   ];
 }
 
-/** The error without a field, and how much worse (or better) that is. */
+/** The figure without a field, and how much worse (or better) that is. */
 function withoutCell(
-  error: number | undefined,
+  figure: number | undefined,
   whole: number | undefined,
   largest: number,
+  better: Figure["better"],
 ): HTMLTableCellElement {
-  if (error === undefined) return h("td", {}, "–");
-  const more = error - (whole ?? error);
-  const sign = more < 0 ? "−" : "+";
+  if (figure === undefined) return h("td", {}, "–");
+  const more = figure - (whole ?? figure);
+  const isBetter = better === "low" ? more < 0 : more > 0;
   return h(
     "td",
     {},
     meter(
       Math.abs(more) / largest,
       [
-        error.toFixed(4),
+        figure.toFixed(4),
         " ",
-        h("span", { class: "difference" }, `${sign}${Math.abs(more).toFixed(4)}`),
+        h("span", { class: "difference" }, `${more < 0 ? "−" : "+"}${Math.abs(more).toFixed(4)}`),
       ],
-      more < 0 ? "better" : "worse",
+      isBetter ? "better" : "worse",
     ),
   );
 }

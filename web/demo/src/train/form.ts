@@ -3,37 +3,47 @@ import type { RatingTable } from "../data/table.js";
 import { officialSplits } from "../data/official-splits.js";
 import { byId, h, replace } from "../ui/dom.js";
 import { Signal } from "../ui/signal.js";
+import { trainControls } from "./controls.js";
 import { fieldLabels, offeredFields, type FieldName } from "./fields.js";
+import {
+  type Choice,
+  choiceNames,
+  defaultsOf,
+  hasFields,
+  isBayesian,
+  takesField,
+  tuningFor,
+} from "./models.js";
 import {
   applies,
   defaultSettings,
   splitNames,
-  tuningFor,
   type Settings,
   type SplitChoice,
 } from "./settings.js";
 
 export interface TrainForm {
-  /** The kind of model that is chosen. */
-  model: Signal<Settings["model"]>;
+  /** The kind of model and of training that is chosen. */
+  choice: Signal<Choice>;
   /** The settings, or null when a field has a value that will not do; the field is then marked, focused and explained. */
   read: () => Settings | null;
   /** Offers the splits and the fields this data set allows. */
   offer: (table: RatingTable) => void;
   /** Sets the form to a kind of model with its defaults. */
-  choose: (model: Settings["model"]) => void;
+  choose: (model: Choice["model"]) => void;
+  /** Sets what is given, and leaves the rest. */
+  write: (settings: Partial<Settings>) => void;
 }
 
 export function trainForm(submit: () => void): TrainForm {
   const form = byId<HTMLFormElement>("train-form");
+  form.querySelector(".preset")?.after(...trainControls());
   const problem = byId("train-problem");
   const fieldChoice = byId("field-choice");
-  const model = new Signal(defaultSettings.model);
+  const choice = new Signal<Choice>(defaultSettings);
 
   const control = (name: string) =>
     form.elements.namedItem(name) as HTMLInputElement | HTMLSelectElement | RadioNodeList;
-  const number = (name: string) => (control(name) as HTMLInputElement).valueAsNumber;
-  const choice = <K extends keyof Settings>(name: K) => control(name).value as Settings[K];
   const fieldBoxes = () => [...fieldChoice.querySelectorAll("input")];
 
   const write = ({ fields, ...others }: Partial<Settings>) => {
@@ -42,23 +52,25 @@ export function trainForm(submit: () => void): TrainForm {
     if (fields === undefined) return;
     for (const box of fieldBoxes()) box.checked = fields.includes(box.value as FieldName);
   };
-  const current = (): Settings => ({
-    model: choice("model"),
-    optimizer: choice("optimizer"),
-    loss: choice("loss"),
-    solver: choice("solver"),
-    task: choice("task"),
-    fields: fieldBoxes().flatMap((box) => (box.checked ? [box.value as FieldName] : [])),
-    factors: number("factors"),
-    epochs: number("epochs"),
-    learningRate: number("learningRate"),
-    regularization: number("regularization"),
-    split: choice("split"),
-    testPercent: number("testPercent"),
-    lastCount: number("lastCount"),
-    seed: number("seed"),
-  });
+  /** What the form says, of controls that do not apply as well. */
+  const current = (): Settings => {
+    const names = Object.keys(defaultSettings).filter((name) => name !== "fields");
+    const values = names.map((name) => {
+      const one = control(name);
+      const isNumber = one instanceof HTMLInputElement && one.type === "number";
+      return [name, isNumber ? one.valueAsNumber : one.value];
+    });
+    const settings = Object.fromEntries(values) as Settings;
+    const checked = fieldBoxes().filter((box) => box.checked);
+    const fields = checked.map(({ value }) => value as FieldName);
+    return { ...settings, fields: fields.filter((name) => takesField(name, settings)) };
+  };
   const showFields = () => {
+    // Only a Bayesian machine tells how probable each star is.
+    const perStar = form.querySelector<HTMLInputElement>("[name=task][value=ordinal]");
+    const offersPerStar = isBayesian(current());
+    perStar?.parentElement?.toggleAttribute("hidden", !offersPerStar);
+    if (perStar?.checked === true && !offersPerStar) write({ task: "regression" });
     const settings = current();
     for (const field of form.querySelectorAll<HTMLElement>("[data-field]")) {
       const shown = applies(field.dataset["field"] as keyof Settings, settings);
@@ -69,7 +81,11 @@ export function trainForm(submit: () => void): TrainForm {
       ))
         input.disabled = !shown;
     }
-    if (settings.model !== model.value) model.set(settings.model);
+    for (const box of fieldBoxes()) box.disabled = !takesField(box.value as FieldName, settings);
+    const next = Object.fromEntries(
+      choiceNames.map((name) => [name, settings[name]]),
+    ) as unknown as Choice;
+    if (JSON.stringify(next) !== JSON.stringify(choice.value)) choice.set(next);
   };
   const clearMarks = () => {
     problem.textContent = "";
@@ -89,9 +105,8 @@ export function trainForm(submit: () => void): TrainForm {
     const target = event.target as HTMLInputElement;
     if (target.name === "fields") return;
     // Rates and penalties of one algorithm or loss mean little to another.
-    if (["model", "optimizer", "loss", "solver", "task"].includes(target.name)) {
-      write(tuningFor(current()));
-    }
+    if (target.name === "model") write(defaultsOf(current().model));
+    if ((choiceNames as readonly string[]).includes(target.name)) write(tuningFor(current()));
     showFields();
   });
   form.addEventListener("input", () => {
@@ -104,7 +119,8 @@ export function trainForm(submit: () => void): TrainForm {
   form.addEventListener("reset", (event) => {
     event.preventDefault();
     clearMarks();
-    write({ ...defaultSettings, model: model.value });
+    const { model } = choice.value;
+    write({ ...defaultSettings, ...defaultsOf(model), model });
     write(tuningFor(current()));
     showFields();
   });
@@ -114,7 +130,7 @@ export function trainForm(submit: () => void): TrainForm {
   showFields();
 
   return {
-    model,
+    choice,
     read() {
       clearMarks();
       const settings = current();
@@ -128,7 +144,7 @@ export function trainForm(submit: () => void): TrainForm {
         return null;
       }
       const [firstBox] = fieldBoxes();
-      if (settings.model === "fm" && settings.fields.length === 0 && firstBox !== undefined) {
+      if (hasFields(settings) && settings.fields.length === 0 && firstBox !== undefined) {
         mark(firstBox, "Choose at least one field to learn from.");
         return null;
       }
@@ -147,9 +163,14 @@ export function trainForm(submit: () => void): TrainForm {
       showFields();
     },
     choose(wanted) {
-      if (model.value === wanted) return;
-      write({ model: wanted });
+      if (choice.value.model === wanted) return;
+      write({ model: wanted, ...defaultsOf(wanted) });
       write(tuningFor(current()));
+      showFields();
+    },
+    write(settings) {
+      clearMarks();
+      write(settings);
       showFields();
     },
   };

@@ -1,11 +1,22 @@
-/** What the training form can ask for, and how that reads as options of the package. */
-import { type ModelOptions, type SplitOptions, withDefaults } from "featherfm/client";
+/** What the training form can ask for: a model with its numbers, what it learns from, and which ratings are held out. */
+import type { ModelOptions, SplitOptions } from "featherfm/client";
 import { officialTestRows, type OfficialSplit } from "../data/official-splits.js";
 import type { RatingTable } from "../data/table.js";
-import { fieldNames, isDerived, isIdentity, type FieldName } from "./fields.js";
+import { relevantFrom, type Scale } from "../scale.js";
+import { fieldNames, type FieldName } from "./fields.js";
+import {
+  appliesChoice,
+  type Choice,
+  choiceNames,
+  defaultsOf,
+  firstChoice,
+  hasFields,
+  isSampled,
+  optionsFor,
+  type Tuning,
+  tuningFor,
+} from "./models.js";
 
-export type Optimizer = "sgd" | "adagrad" | "adam" | "als";
-export type Solver = "als" | "sgd" | "adagrad" | "adam" | "ftrl" | "sgda";
 export type SplitChoice = "random" | "user" | "leave-last-out" | "time" | OfficialSplit;
 
 export const splitNames: Readonly<Record<SplitChoice, string>> = {
@@ -22,27 +33,8 @@ export const splitNames: Readonly<Record<SplitChoice, string>> = {
   ub: "official split ub",
 };
 
-/** What decides which options there are, and their defaults. */
-interface Choice {
-  /** Matrix factorization or a factorization machine. */
-  model: "mf" | "fm";
-  optimizer: Optimizer;
-  loss: "squared" | "logistic";
-  solver: Solver;
-  /** A rating, or the probability that it is one of four stars or more. */
-  task: "regression" | "classification";
-}
-
-interface Tuning {
-  factors: number;
-  epochs: number;
-  learningRate: number;
-  /** The penalty on factors; the others keep the proportions they have in the package's defaults. */
-  regularization: number;
-}
-
 export interface Settings extends Choice, Tuning {
-  /** What a factorization machine learns from. */
+  /** What a factorization machine or hybrid model learns from. */
   fields: readonly FieldName[];
   split: SplitChoice;
   /** Share of the ratings held out, in percent. */
@@ -52,105 +44,76 @@ export interface Settings extends Choice, Tuning {
   seed: number;
 }
 
-type MfPenalties = Record<"user" | "item" | "bias", number>;
-type FmPenalties = Record<"linear" | "factors", number>;
-
-/** Alternating least squares solves for the squared error and takes no steps: it has neither a loss nor a rate. */
-function choose({ model, optimizer, loss, solver, task }: Choice): ModelOptions {
-  if (model === "fm") return { model, solver, task };
-  return optimizer === "als" ? { model, optimizer } : { model, optimizer, loss };
-}
-
-/** The package's own defaults, which were tuned on MovieLens 100K; what the algorithm does not have is left out. */
-export function tuningFor(choice: Choice): Partial<Tuning> {
-  const { factors, epochs, learningRate, regularization } = withDefaults(choose(choice));
-  const penalties = regularization as Partial<MfPenalties & FmPenalties>;
-  return {
-    factors: factors as number,
-    epochs: epochs as number,
-    ...(learningRate !== undefined && { learningRate: learningRate as number }),
-    regularization: (penalties.user ?? penalties.factors) as number,
-  };
-}
-
-const firstChoice: Choice = {
-  model: "mf",
-  optimizer: "sgd",
-  loss: "squared",
-  solver: "als",
-  task: "regression",
-};
+/** A number for every field of the form, those that the first model does not have included. */
+const firstTuning = (["item-knn", "implicit-als", "hybrid", "fm", "mf"] as const).reduce(
+  (tuning, model) => ({ ...tuning, ...tuningFor({ ...firstChoice, model, solver: "mcmc" }) }),
+  {} as Tuning,
+);
 
 export const defaultSettings: Settings = {
   ...firstChoice,
-  ...(tuningFor(firstChoice) as Tuning),
-  // As with the package: identities and what the data says, without what is made from the ratings.
-  fields: fieldNames.filter((name) => !isDerived(name)),
+  ...firstTuning,
+  ...defaultsOf(firstChoice.model),
   split: "random",
   testPercent: 20,
   lastCount: 1,
   seed: 1,
 };
 
+/** Sweeps of the preset, those before the first that counts included. */
+const sweeps = 512;
+/** Of the 100 that there can be: with a half-star scale there are ten. */
+const mostClasses = 20;
+
+/** What predicts best of all that the page can train: everything known goes in, and every star has a probability. */
+export function bestAccuracy(table: RatingTable): Partial<Settings> {
+  const classes = new Set(table.ratings).size;
+  const choice = {
+    model: "fm",
+    solver: "mcmc",
+    task: classes > 1 && classes <= mostClasses ? "ordinal" : "regression",
+  } as const;
+  const burnIn = 20;
+  return {
+    ...choice,
+    ...tuningFor({ ...firstChoice, ...choice }),
+    burnIn,
+    samples: sweeps - burnIn,
+    fields: fieldNames,
+  };
+}
+
+/** Epochs, or a sampler's sweeps, that a training with these settings takes. */
+export function epochsOf(settings: Settings): number {
+  if (isSampled(settings)) return settings.burnIn + settings.samples;
+  return applies("epochs", settings) ? settings.epochs : 1;
+}
+
+const isChoice = (field: keyof Settings): field is keyof Choice =>
+  (choiceNames as readonly string[]).includes(field);
+
 /** Whether a field of the form means something beside the others. */
 export function applies(field: keyof Settings, settings: Settings): boolean {
+  if (isChoice(field)) return appliesChoice(field, settings);
   switch (field) {
-    case "optimizer":
-      return settings.model === "mf";
-    case "loss":
-      return settings.model === "mf" && settings.optimizer !== "als";
-    case "solver":
-    case "task":
     case "fields":
-      return settings.model === "fm";
-    case "learningRate":
-      return "learningRate" in tuningFor(settings);
+      return hasFields(settings);
+    case "split":
+      return true;
     case "testPercent":
       return settings.split === "random" || settings.split === "user" || settings.split === "time";
     case "lastCount":
       return settings.split === "leave-last-out";
-    default:
+    case "seed":
+      // Of the split, where the model draws no numbers.
       return true;
+    default:
+      return field in tuningFor(settings);
   }
 }
 
-export function modelOptions(settings: Settings): ModelOptions {
-  const chosen = choose(settings);
-  const { factors, epochs, learningRate, regularization, seed, fields } = settings;
-  const defaults = withDefaults(chosen)["regularization"] as MfPenalties | FmPenalties;
-  const tuned = {
-    ...chosen,
-    factors,
-    epochs,
-    seed,
-    ...(applies("learningRate", settings) && { learningRate }),
-  };
-  if (tuned.model !== "fm") {
-    const { user, item, bias } = defaults as MfPenalties;
-    const scaled = inProportion({ user, item, bias }, user, regularization);
-    return { ...tuned, regularization: scaled } as ModelOptions;
-  }
-  const { linear, factors: onFactors } = defaults as FmPenalties;
-  return {
-    ...tuned,
-    regularization: inProportion({ linear, factors: onFactors }, onFactors, regularization),
-    identity: { user: fields.includes("user"), item: fields.includes("item") },
-    fields: fields.filter((name) => !isIdentity(name) && !isDerived(name)),
-    derived: fields.filter(isDerived),
-  } as ModelOptions;
-}
-
-/** The penalties with `value` in place of the `leading` one, and the others as many times as large. */
-function inProportion<K extends string>(
-  penalties: Record<K, number>,
-  leading: number,
-  value: number,
-): Record<K, number> {
-  const scaled = Object.entries<number>(penalties).map(([name, penalty]) => [
-    name,
-    leading === 0 ? value : penalty * (value / leading),
-  ]);
-  return Object.fromEntries(scaled) as Record<K, number>;
+export function modelOptions(settings: Settings, scale: Scale): ModelOptions {
+  return optionsFor(settings, settings, settings.fields, settings.seed, relevantFrom(scale));
 }
 
 export function splitOptions(settings: Settings, table: RatingTable): SplitOptions {
@@ -174,4 +137,16 @@ export function splitText({ split, testPercent, lastCount }: Settings): string {
   if (split === "leave-last-out") return `${splitNames[split]} ${lastCount}`;
   const share = split === "random" || split === "user" || split === "time";
   return share ? `${splitNames[split]}, ${testPercent} %` : splitNames[split];
+}
+
+/** Whether two trainings held the same ratings out, so that their figures can be compared. */
+export function sameSplit(a: Settings, b: Settings): boolean {
+  const key = (settings: Settings) =>
+    [
+      settings.split,
+      applies("testPercent", settings) && settings.testPercent,
+      applies("lastCount", settings) && settings.lastCount,
+      (settings.split === "random" || settings.split === "user") && settings.seed,
+    ].join();
+  return key(a) === key(b);
 }

@@ -1,20 +1,17 @@
 /** The section "Train": the run under way, its curve, and the figures at the end. */
-import type { EpochReport } from "featherfm";
 import type { App, Run, Session } from "../app.js";
 import { relevantFrom, showRating } from "../scale.js";
 import { announce, byId, plural, seconds, sentence } from "../ui/dom.js";
 import { clearToast, toast } from "../ui/toast.js";
-import { learningCurve } from "./chart.js";
+import { curvesOf, learningCurve, type Drawing } from "./chart.js";
 import { mountFields } from "./field-view.js";
 import { trainForm } from "./form.js";
-import {
-  predictionOf,
-  type Contestant,
-  type Figures,
-  type Prediction,
-  type Scores,
-  type Trained,
-} from "./run.js";
+import { isSampled } from "./models.js";
+import { natureOf } from "./nature.js";
+import { paceOf } from "./pace.js";
+import { bestAccuracy, epochsOf, modelOptions, type Settings } from "./settings.js";
+import { mountFigures } from "./table.js";
+import { mountTraces } from "./trace-view.js";
 
 export interface TrainView {
   /** Trains with what the form says. Never rejects: trouble is shown on the page. */
@@ -23,28 +20,14 @@ export interface TrainView {
   startMachine: () => Promise<void>;
 }
 
-const errorNames: Record<Prediction, { short: string; long: string; second: string }> = {
-  rating: { short: "RMSE", long: "Error (RMSE)", second: "MAE" },
-  liking: { short: "Log loss", long: "Error (log loss)", second: "Right" },
-};
-
-const probes = {
-  train: ".train-key",
-  validation: ".validation-key",
-  axis: ".note",
-  grid: ".chart",
-};
-
 export function mountTrain(app: App): TrainView {
   const problem = byId("train-problem");
   const trainButton = byId<HTMLButtonElement>("train-button");
   const heroButton = byId<HTMLButtonElement>("hero-train");
+  const bestButton = byId<HTMLButtonElement>("best-accuracy");
+  const stopButton = byId<HTMLButtonElement>("stop-button");
   const cancelButton = byId<HTMLButtonElement>("cancel-button");
-  const place = byId("chart");
-  const curve = learningCurve(
-    place,
-    (name) => getComputedStyle(document.querySelector(probes[name]) ?? place).color,
-  );
+  const curve = learningCurve(byId("chart"));
 
   let runs = 0;
 
@@ -75,33 +58,49 @@ export function mountTrain(app: App): TrainView {
     }
   };
   const form = trainForm(() => void start());
-  mountFields(app, form.model);
+  mountFields(app, form.choice);
+  mountTraces(app, form.choice);
+  mountFigures(app);
 
   heroButton.addEventListener("click", () => void start());
+  bestButton.addEventListener("click", () => {
+    const table = app.session.value?.table;
+    if (table === undefined) return;
+    form.write(bestAccuracy(table));
+    void start();
+  });
+  stopButton.addEventListener("click", () => {
+    app.stop();
+  });
   cancelButton.addEventListener("click", () => {
     app.cancel();
   });
 
   const showState = () => {
     const [session, run] = [app.session.value, app.run.value];
-    const trained = session?.trained ?? null;
-    const hadFocus = document.activeElement === cancelButton;
-    trainButton.disabled = heroButton.disabled = session === null || run !== null;
+    const focused = document.activeElement;
+    for (const button of [trainButton, heroButton, bestButton])
+      button.disabled = session === null || run !== null;
     cancelButton.disabled = run === null;
+    // Before the first epoch is over there is nothing to keep.
+    stopButton.disabled = run === null || run.reports.length === 0;
     // A button that goes out under the finger must not take the focus with it.
-    if (hadFocus && cancelButton.disabled) trainButton.focus();
+    if (run === null && (focused === cancelButton || focused === stopButton)) trainButton.focus();
+    const trained = session?.trained ?? null;
     byId<HTMLProgressElement>("progress").value = run?.fraction ?? (trained === null ? 0 : 1);
     byId("progress-text").textContent = progressText(session, run);
-    if (run !== null) draw(run.reports, run.settings.epochs, predictionOf(run.settings));
-    else drawSummary(trained);
+    draw(session, run);
   };
-  const drawSummary = (trained: Trained | null) => {
-    const epochs = trained?.model.summary.epochs ?? [];
-    draw(epochs, epochs.length, trained?.predicts ?? "rating");
-  };
-  const draw = (reports: readonly EpochReport[], epochs: number, predicts: Prediction) => {
-    byId("chart-error").textContent = errorNames[predicts].long;
-    curve.draw(reports, epochs, predicts);
+  const draw = (session: Session | null, run: Run | null) => {
+    const drawing = drawingOf(session, run);
+    byId("chart-error").textContent = drawing.curves.name;
+    byId("chart-when").textContent = drawing.sampled
+      ? "of the mean of all samples so far"
+      : "after each epoch";
+    byId("chart-training").textContent = drawing.curves.apart
+      ? "training loss, on a scale of its own"
+      : "training";
+    curve.draw(drawing);
   };
 
   app.run.follow(showState);
@@ -111,12 +110,8 @@ export function mountTrain(app: App): TrainView {
       byId("relevant-from").textContent =
         `${showRating(relevantFrom(session.scale))} of ${showRating(session.scale.high)}`;
     }
-    const names = errorNames[session?.trained?.predicts ?? "rating"];
-    byId("error-name").textContent = names.short;
-    byId("second-name").textContent = names.second;
     showState();
   });
-  app.scores.follow(showFigures);
   return {
     start,
     startMachine() {
@@ -126,6 +121,22 @@ export function mountTrain(app: App): TrainView {
   };
 }
 
+/** The run under way, or what led to the model in use. */
+function drawingOf(session: Session | null, run: Run | null): Drawing {
+  if (run !== null && session !== null) {
+    const { reports, settings } = run;
+    const options = { ...modelOptions(settings, session.scale) };
+    const curves = curvesOf(natureOf(options), options);
+    return { reports, epochs: epochsOf(settings), curves, sampled: isSampled(settings) };
+  }
+  const trained = session?.trained ?? null;
+  const reports = trained?.model.summary.epochs ?? [];
+  const options = { ...trained?.model.options, model: trained?.model.family ?? "mf" };
+  const curves = curvesOf(natureOf(options), options);
+  const sampled = trained !== null && trained.model.options["solver"] === "mcmc";
+  return { reports, epochs: reports.length, curves, sampled };
+}
+
 function reason(error: unknown): string {
   if (error instanceof DOMException && error.name === "AbortError")
     return "Training was cancelled.";
@@ -133,24 +144,30 @@ function reason(error: unknown): string {
 }
 
 function progressText(session: Session | null, run: Run | null): string {
-  if (run !== null)
-    return `Epoch ${Math.max(run.epoch, 1)} of ${run.settings.epochs}, ${seconds(run.elapsedMs)} s`;
+  if (run !== null) return underWay(run);
   if (session === null) return "Waiting for data";
   const { trained } = session;
   if (trained === null) return "Ready to train";
   if (trained.origin.by === "file")
     return `Model from ${trained.origin.name}: no training here, so no figures`;
-  const { epochs, bestEpoch, elapsedMs } = trained.model.summary;
+  const { epochs, bestEpoch, elapsedMs, aborted } = trained.model.summary;
+  const heldOut = `${plural(trained.testCount, "rating")} held out`;
+  if (epochs.length === 0) return `Counted in ${seconds(elapsedMs)} s; ${heldOut}`;
   const best = bestEpoch < epochs.length ? `, the best was epoch ${bestEpoch}` : "";
-  return `${plural(epochs.length, "epoch")} in ${seconds(elapsedMs)} s${best}; ${plural(trained.testCount, "rating")} held out`;
+  const passes = plural(epochs.length, passName(trained.origin.settings));
+  const stopped = aborted === true ? "Stopped after " : "";
+  return `${stopped}${passes} in ${seconds(elapsedMs)} s${best}; ${heldOut}`;
 }
 
-function showFigures(scores: Scores): void {
-  for (const row of document.querySelectorAll<HTMLElement>(".figures [data-row]")) {
-    const figures: Figures = scores[row.dataset["row"] as Contestant] ?? {};
-    const values = [figures.error, figures.second, figures.precision, figures.ndcg];
-    row
-      .querySelectorAll("td")
-      .forEach((cell, k) => (cell.textContent = values[k]?.toFixed(3) ?? "–"));
-  }
+/** "Sweep 212 of 512, 17 s: 12.4 a second, 24 s left". */
+function underWay({ settings, reports, epoch, elapsedMs }: Run): string {
+  const epochs = epochsOf(settings);
+  const pass = isSampled(settings) ? "Sweep" : "Epoch";
+  const where = `${pass} ${Math.max(epoch, 1)} of ${epochs}, ${seconds(elapsedMs)} s`;
+  const pace = isSampled(settings) ? paceOf(reports, epochs) : null;
+  if (pace === null) return where;
+  const speed = pace.perSecond.toFixed(pace.perSecond < 100 ? 1 : 0);
+  return `${where}: ${speed} a second, ${Math.ceil(pace.left)} s left`;
 }
+
+const passName = (settings: Settings) => (isSampled(settings) ? "sweep" : "epoch");

@@ -1,5 +1,6 @@
 /** One line of a list of films. */
 import type { Film } from "../data/table.js";
+import { showRating } from "../scale.js";
 import { h } from "./dom.js";
 
 export interface FilmRow {
@@ -44,6 +45,11 @@ export function filmRow({ film, side, pick, more, moreLines = 1 }: FilmRow): HTM
     h("div", { class: "film-words" }, title, h("span", { class: "film-more" }, ...genres)),
     side,
   );
+}
+
+/** Before the reason of a recommendation: what somebody really gave the film, which the model did not know. */
+export function heldOutMark(rating: number | undefined): (Node | string)[] {
+  return rating === undefined ? [] : [h("b", {}, `held out: gave it ${showRating(rating)}`), " "];
 }
 
 /** Stands in the middle of a list that has nothing to show yet. */

@@ -47,17 +47,33 @@ function paint(field: HTMLFieldSetElement, value: number): void {
   );
 }
 
-/** A rating to read: five shapes filled as far as it goes, and the number. `spoken` is what a screen reader says. */
-export function starRow(stars: number, shown: string, spoken: string): HTMLElement {
+/**
+ * A rating to read: five shapes filled as far as it goes, and the number. `spoken` is what a screen reader says. `shares` are
+ * the probabilities of one to five stars, and stand as columns on the shapes.
+ */
+export function starRow(
+  stars: number,
+  shown: string,
+  spoken: string,
+  shares?: readonly number[],
+): HTMLElement {
   const fill = h("span", { class: "star-fill" }, ...starShapes());
   fill.style.setProperty("inline-size", `${(100 * stars) / 5}%`);
   return h(
     "span",
     { class: "star-row" },
+    shares && h("span", { class: "star-shares", "aria-hidden": "true" }, ...shares.map(column)),
     h("span", { class: "star-shapes", "aria-hidden": "true" }, ...starShapes(), fill),
     h("span", { class: "star-value", "aria-hidden": "true" }, shown),
     h("span", { class: "unseen" }, spoken),
   );
+}
+
+/** The column of a probability: 80 % fill the height. */
+function column(share: number): HTMLElement {
+  const bar = h("span");
+  bar.style.setProperty("block-size", `${Math.min(100, 125 * share).toFixed(1)}%`);
+  return bar;
 }
 
 function starShapes(): SVGSVGElement[] {

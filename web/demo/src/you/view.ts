@@ -1,12 +1,14 @@
 /** The section "You": rate films, see what follows from it, take the ratings along or throw them away. */
 import type { App, Session } from "../app.js";
 import type { Film } from "../data/table.js";
+import { offersFor } from "../offers.js";
 import { fromStars, liked } from "../scale.js";
 import { announce, byId, download, h, icon, plural, replace } from "../ui/dom.js";
 import { combobox } from "../ui/combobox.js";
 import { emptyRow, filmRow, fullTitle } from "../ui/film-row.js";
 import { personForm } from "../ui/person-form.js";
 import { predicted } from "../ui/predicted.js";
+import { rankControls } from "../ui/rank-controls.js";
 import { setStars, starControl } from "../ui/stars.js";
 import { toast } from "../ui/toast.js";
 import { contentFromJson, nothingSaid, Profile, saysSomething, type Content } from "./profile.js";
@@ -53,6 +55,9 @@ export async function mountYou(app: App): Promise<YouView> {
     announce("Other films to rate are listed.");
   });
 
+  const ranking = rankControls(byId("you-ranking"), () => {
+    refreshList();
+  });
   const about = personForm(byId<HTMLFieldSetElement>("about-you"), (said) => {
     profile.tell(said);
   });
@@ -143,6 +148,7 @@ export async function mountYou(app: App): Promise<YouView> {
     byId<HTMLButtonElement>("export-ratings").disabled = profile.empty;
     byId<HTMLButtonElement>("delete-ratings").disabled = profile.empty;
     about.show(session, profile.about);
+    ranking.show(session?.trained ?? null);
     if (session === null) return;
     byId("rate-list")
       .querySelectorAll("fieldset")
@@ -150,6 +156,12 @@ export async function mountYou(app: App): Promise<YouView> {
         if (toRate[k] !== undefined) setStars(field, profile.starsOf(toRate[k]));
       });
     showOwn(session);
+    refreshList();
+  }
+
+  function refreshList(): void {
+    const session = app.session.value;
+    if (session === null) return;
     recommend(session).catch((error: unknown) => {
       if (app.session.value === session) problem.textContent = (error as Error).message;
     });
@@ -237,30 +249,30 @@ export async function mountYou(app: App): Promise<YouView> {
       here.map(({ film, stars }) => {
         const rating = fromStars(stars, scale);
         const liking = liked(rating, scale) ? 1 : 0;
-        return { item: film.id, rating: trained.predicts === "liking" ? liking : rating };
+        return { item: film.id, rating: trained.labels ? liking : rating };
       }),
       said.length > 0 ? { features } : {},
     );
     const candidates = films.byPopularity.filter((film) => films.wellKnown(film));
-    const offers = await you.recommend({ n: 10, candidates: candidates.map(({ id }) => id) });
+    const options = {
+      n: 10,
+      candidates: candidates.map(({ id }) => id),
+      ...ranking.options(trained),
+    };
+    const offers = await offersFor(you, trained, session, options, "you");
     const elapsed = performance.now() - began;
-    const reasons = await Promise.all(offers.map(({ item }) => you.explain(item)));
     // Stars can be given faster than answers come back: only the last question is answered.
     if (mine !== request || app.session.value !== session) return;
     show(
       basis(here.length, said.length > 0, elapsed),
-      ...offers.map(({ item, score }, k) => {
-        const causes = (reasons[k]?.contributions ?? [])
-          .filter(({ contribution }) => contribution > 0)
-          .slice(0, 2);
-        const named = causes.map((cause) => films.get(cause.item).title).join(" and ");
-        return filmRow({
-          film: films.get(item),
-          side: predicted(score, trained.predicts, scale),
-          more: [named === "" ? "rated high by most" : `because you rated ${named}`],
+      ...offers.map(({ film, score, outlook, reason }) =>
+        filmRow({
+          film,
+          side: predicted(score, trained.predicts, scale, { outlook, best: offers[0]?.score ?? 0 }),
+          more: [reason],
           moreLines: 2,
-        });
-      }),
+        }),
+      ),
     );
   }
 }
