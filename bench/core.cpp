@@ -2,10 +2,12 @@
 // bench/run.mjs runs them one after the other. Prints one "name milliseconds" line per measurement,
 // the median of several runs. With the argument "catalogue", catalogue.h's instead.
 //
-// The ratings are synthetic, in the shape of MovieLens-100K's training folds (943 users, 1682
-// items, 80,000 ratings with a popularity skew): speed does not depend on the values.
+// The ratings are those of the file that the second argument names, or else synthetic, in the shape
+// of MovieLens-100K's training folds (943 users, 1682 items, 80,000 ratings with a popularity
+// skew): the speed of all but the ranking losses does not depend on the values.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,6 +23,8 @@
 #include "train/fm_als.h"
 #include "train/fm_gibbs.h"
 #include "train/fm_sgd.h"
+#include "train/hybrid_sgd.h"
+#include "train/implicit_als.h"
 #include "train/mf_als.h"
 #include "train/mf_sgd.h"
 #include "train/svd.h"
@@ -42,6 +46,27 @@ std::shared_ptr<const Interactions> synthetic_ratings() {
     users.push_back(user);
     items.push_back(item);
     values.push_back(static_cast<float>(1 + random.below(5)));
+  }
+  return std::make_shared<Interactions>(
+      Interactions::from_coordinates(943, 1682, {users, items, values, {}, {}}));
+}
+
+// A "user item rating" line for each rating, counted from 0.
+std::shared_ptr<const Interactions> ratings_of(const char* path) {
+  std::vector<std::uint32_t> users, items;
+  std::vector<float> values;
+  std::FILE* const file = std::fopen(path, "r");
+  unsigned user = 0, item = 0;
+  float value = 0;
+  while (file && std::fscanf(file, "%u %u %f", &user, &item, &value) == 3) {
+    users.push_back(user);
+    items.push_back(item);
+    values.push_back(value);
+  }
+  if (file) std::fclose(file);
+  if (users.empty()) {
+    std::fprintf(stderr, "No ratings in %s\n", path);
+    std::exit(1);
   }
   return std::make_shared<Interactions>(
       Interactions::from_coordinates(943, 1682, {users, items, values, {}, {}}));
@@ -127,18 +152,38 @@ void factorization_machines(const std::shared_ptr<const Interactions>& data) {
   }
 }
 
+void ranking_models(const std::shared_ptr<const Interactions>& data) {
+  report("hybrid-warp-epoch-k", 32, 3, [&] {
+    HybridOptions options;
+    options.factors = 32;
+    options.epochs = 11;
+    options.positive_from = 4;
+    const SeenItems seen(*data);
+    return epoch_time(
+        *make_hybrid_sgd(options, {make_feature_space(*data, seen, {}, {}, nullptr), data, seen}),
+        options.epochs);
+  });
+  report("implicit-als-sweep-k", 64, 3, [&] {
+    ImplicitAlsOptions options;
+    options.factors = 64;
+    options.epochs = 11;
+    return epoch_time(*make_implicit_als(options, data, nullptr), options.epochs);
+  });
+}
+
 }  // namespace
 
-// Measures everything, or what begins with the first argument; "catalogue" alone what concerns
-// large catalogues.
+// Measures everything, or what begins with the first argument, on the ratings of the second;
+// "catalogue" alone what concerns large catalogues.
 int main(int count, char** arguments) {
   if (count > 1 && std::string_view(arguments[1]) == "catalogue") {
     measure_catalogue();
     return 0;
   }
   if (count > 1) wanted = arguments[1];
-  const auto data = synthetic_ratings();
+  const auto data = count > 2 ? ratings_of(arguments[2]) : synthetic_ratings();
   factorization_machines(data);
+  ranking_models(data);
   for (const std::uint32_t factors : {16u, 32u, 64u}) {
     report("mf-sgd-epoch-k", factors, 7, [&] {
       MfSgdOptions options;

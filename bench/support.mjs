@@ -80,22 +80,25 @@ export async function sideFeatures() {
 
 /**
  * Milliseconds that the C++ core takes, natively and as wasm in turn: for each of the two a map from the name of a measurement that
- * begins with `wanted` to the times of all rounds.
+ * begins with `wanted` to the times of all rounds. `ratings`: a file of the program's form to measure on instead of synthetic ratings.
+ * `others` take their turn in every round, each a function of no arguments.
  */
-export function coreTimes(wanted, rounds = 3) {
+export function coreTimes(wanted, { rounds = 3, ratings, others = [] } = {}) {
   const programs = {
     native: [path.join(root, "build", "native", "featherfm_bench")],
     wasm: [process.execPath, path.join(root, "build", "wasm", "featherfm_bench.cjs")],
   };
+  const given = ratings === undefined ? [wanted] : [wanted, ratings];
   const times = { native: new Map(), wasm: new Map() };
   for (let round = 0; round < rounds; round++) {
     for (const [name, [command, ...args]] of Object.entries(programs)) {
-      const lines = execFileSync(command, [...args, wanted], { encoding: "utf8" }).trim();
+      const lines = execFileSync(command, [...args, ...given], { encoding: "utf8" }).trim();
       for (const line of lines.split("\n")) {
         const [id, ms] = line.split(" ");
         times[name].set(id, [...(times[name].get(id) ?? []), Number(ms)]);
       }
     }
+    for (const other of others) other();
   }
   return times;
 }

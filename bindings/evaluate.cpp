@@ -6,7 +6,6 @@
 #include "base/portable_math.h"
 #include "features.h"
 #include "guard.h"
-#include "neighbourhood.h"
 #include "rank/metrics.h"
 #include "rank/ranking_metrics.h"
 #include "rank/rerank.h"
@@ -57,14 +56,6 @@ RatingErrors errors_on(const FactorizationMachine& model, Design design, const c
                        model.range);
 }
 
-// Rows do not say which of their columns are the user's.
-const FactorizationMachine& row_machine_of(const ServedModel& model) {
-  if (!model.file.is_fm() || model.file.fm().pairs != Pairs::all) {
-    fail(ErrorCode::invalid_argument, "model", {"only a model of the family \"fm\" takes rows"});
-  }
-  return model.file.fm();
-}
-
 }  // namespace
 
 val evaluate_ratings(const ServedModel& model, const Interactions& test, const val& features,
@@ -82,6 +73,14 @@ const FactorizationMachine& machine_of(const ServedModel& model) {
   if (!model.file.is_fm()) {
     fail(ErrorCode::invalid_argument, "model",
          {"only models of the families \"fm\" and \"hybrid\" have features"});
+  }
+  return model.file.fm();
+}
+
+// Rows do not say which of their columns are the user's.
+static const FactorizationMachine& row_machine_of(const ServedModel& model) {
+  if (!model.file.is_fm() || model.file.fm().pairs != Pairs::all) {
+    fail(ErrorCode::invalid_argument, "model", {"only a model of the family \"fm\" takes rows"});
   }
   return model.file.fm();
 }
@@ -126,9 +125,11 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
       const Options negatives = given.part("negatives");
       asked.negatives = SampledNegatives{negatives.index("count"), negatives.seed()};
     }
-    const RankingMetrics metrics = with_scorer(model, [&](const Scorer& scorer) {
-      return ranking_metrics(scorer, model.towers, test, train.get(), asked);
-    });
+    const ItemNeighbours* const neighbours = model.file.neighbours();
+    const RankingMetrics metrics =
+        neighbours ? ranking_metrics(NeighbourScorer(*neighbours, model.file.seen), model.towers,
+                                     test, train.get(), asked)
+                   : ranking_metrics(model.towers, test, train.get(), asked);
     val result = val::object();
     set(result, "auc", metrics.auc);
     set(result, "mrr", metrics.mrr);

@@ -23,7 +23,7 @@ val evaluate_ranking(const ServedModel& model, const Interactions& test,
 
 val predict_rows(const ServedModel& model, const RowSet& rows, bool clip);
 
-// The parameters of a factorization machine or hybrid model, or an error for other models.
+// The parameters of a factorization machine, or an error for other models.
 const FactorizationMachine& machine_of(const ServedModel& model);
 
 }  // namespace featherfm::bindings

@@ -67,7 +67,8 @@ val guest_to_js(const ServedModel& model, const SampleUser& user) {
   return result;
 }
 
-val explanation_to_js(const Explanation& explanation, std::span<const std::uint32_t> items) {
+// {score, base, items, contributions, columns, shares}
+val to_object(const Explanation& explanation, std::span<const std::uint32_t> items) {
   std::vector<std::uint32_t> columns;
   std::vector<float> shares;
   for (const ColumnShare& column : explanation.columns) {
@@ -93,23 +94,17 @@ val explained(ServedModel& model, const Start& start, const GivenRatings& given,
                 .explain(given, item, regularization)
           : model.fold_in().explain(given, item, start.user, regularization);
   const float told = score.value_or(folded.score);
-  const Explanation explanation =
-      model.file.is_fm()
-          ? featherfm::explain(folded, told, model.file.fm(), start.row.row(0), item, given.items)
-          : featherfm::explain(folded, told);
-  return explanation_to_js(explanation, given.items);
+  return to_object(model.file.is_fm() ? featherfm::explain(folded, told, model.file.fm(),
+                                                           start.row.row(0), item, given.items)
+                                      : featherfm::explain(folded, told),
+                   given.items);
 }
 
-// Of a model of neighbours: score = sum of what each item met counts times its similarity.
-val explained_by_neighbours(const ServedModel& model, std::span<const std::uint32_t> items,
+val explained_by_neighbours(const ServedModel& model, std::span<const std::uint32_t> met,
                             std::span<const float> worth, std::uint32_t item) {
-  Explanation explanation;
-  for (std::size_t k = 0; k < items.size(); ++k) {
-    explanation.contributions.push_back(worth[k] *
-                                        model.file.neighbours()->similarity(item, items[k]));
-    explanation.score += explanation.contributions.back();
-  }
-  return explanation_to_js(explanation, items);
+  require_row(item, model.towers.items, "item");
+  const ScoreParts parts = explain_by_neighbours(*model.file.neighbours(), met, worth, item);
+  return to_object({parts.score, parts.base, parts.contributions, {}}, met);
 }
 
 }  // namespace
@@ -133,7 +128,6 @@ val fold_in(ServedModel& model, const val& ratings) {
 
 val explain(ServedModel& model, const val& ratings, std::uint32_t item) {
   return guarded([&] {
-    require_row(item, model.towers.items, "item");
     if (model.file.neighbours()) {
       const Neighbourhood::GivenWorth given(Options(ratings), model);
       return explained_by_neighbours(model, given.items, given.worth, item);
@@ -147,11 +141,10 @@ val explain_user(ServedModel& model, std::uint32_t user, std::uint32_t item) {
   return guarded([&] {
     require_row(user, model.towers.users, "user");
     require_row(item, model.towers.items, "item");
-    const SeenItems& seen = model.file.seen;
+    const OwnRatings own = own_ratings(model.file.seen, user, model.towers);
     if (model.file.neighbours()) {
-      return explained_by_neighbours(model, seen.of(user), seen.values_of(user), item);
+      return explained_by_neighbours(model, own.items, own.values, item);
     }
-    const OwnRatings own = own_ratings(seen, user, model.towers);
     const Start start =
         model.file.is_fm() ? Start(model, without_identity(model.file.fm(), user)) : Start(model);
     return explained(model, start, own.given(), item, std::nullopt, model.towers.score(user, item));

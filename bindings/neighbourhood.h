@@ -1,16 +1,16 @@
-// What serving a model of neighbours needs, and whatever gives all items' scores.
+// Somebody of a model of neighbours, whose users are what they met.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "arrays.h"
-#include "rank/scorer.h"
 #include "served_model.h"
 
 namespace featherfm::bindings {
 
-// Somebody of a model of neighbours: what they met, and the scores of all items.
+// What somebody met, and the scores of all items.
 class Neighbourhood {
  public:
   explicit Neighbourhood(const ServedModel& model)
@@ -54,14 +54,5 @@ class Neighbourhood {
   std::vector<float> scores_;
   std::optional<std::uint32_t> user_;
 };
-
-// Hands `use` what scores all items for a user of the model.
-template <class Use>
-auto with_scorer(const ServedModel& model, const Use& use) {
-  if (const ItemNeighbours* const neighbours = model.file.neighbours()) {
-    return use(NeighbourScorer(*neighbours, model.file.seen));
-  }
-  return use(TowersScorer(model.towers));
-}
 
 }  // namespace featherfm::bindings

@@ -15,6 +15,7 @@
 #include "rank/optimistic.h"
 #include "rank/ranks.h"
 #include "rank/rerank.h"
+#include "rank/scorer.h"
 #include "served_model.h"
 
 namespace featherfm::bindings {
@@ -115,11 +116,6 @@ val predict_distribution(const ServedModel& model, const val& users, const val& 
   });
 }
 
-void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) {
-  if (row < matrix.rows()) return;
-  fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
-}
-
 void require_vectors(const ServedModel& model) {
   if (!model.file.neighbours()) return;
   fail(ErrorCode::invalid_argument, "model",
@@ -216,8 +212,8 @@ std::vector<Scored> ordered(const ServedModel& model, const Request& request,
       request.order.novelty > 0 ? model.information("novelty") : std::span<const float>{});
 }
 
-// `towers` turns scores into values where given. The best come in order of their scores.
-val shown(const ServedModel& model, std::vector<Scored> best, const Request& request,
+// The list from `best`, which come in order of their scores; `towers` as in scored_to_js().
+val shown(const ServedModel& model, const Request& request, std::vector<Scored> best,
           const Towers* towers) {
   if (request.min_score) {
     std::erase_if(best, [&](const Scored& scored) {
@@ -229,20 +225,9 @@ val shown(const ServedModel& model, std::vector<Scored> best, const Request& req
 
 val shown(ServedModel& model, UserView user, const Request& request,
           std::span<const std::uint32_t> seen) {
-  auto best = model.ranker.top(user, request.pool(), request.filter(seen), request.scan);
-  return shown(model, std::move(best), request, &model.towers);
-}
-
-// Of a model of neighbours, which has no vectors to scan or to tell items apart by.
-val shown_by_neighbours(const ServedModel& model, std::span<const float> scores,
-                        const Request& request, std::span<const std::uint32_t> seen) {
-  for (const auto& [asked, argument] : {std::pair{request.scan != Scan::exact, "scan"},
-                                        {request.order.diversity > 0, "diversity"}}) {
-    if (!asked) continue;
-    fail(ErrorCode::invalid_argument, argument,
-         {"a model of the family \"item-knn\" has no vectors, which ", argument, " needs"});
-  }
-  return shown(model, top_of(scores, request.pool(), request.filter(seen)), request, nullptr);
+  return shown(model, request,
+               model.ranker.top(user, request.pool(), request.filter(seen), request.scan),
+               &model.towers);
 }
 
 // {indices, scores} of a sampled machine: the items with the best means of the samples' scores, or
@@ -279,6 +264,16 @@ val sampled_top(const ServedModel& model, const SampleUser& user, const Request&
   return result;
 }
 
+// Of a model of neighbours, which has no vectors to round to bytes.
+val shown_by_neighbours(const ServedModel& model, std::span<const float> scores,
+                        const Request& request, std::span<const std::uint32_t> seen) {
+  if (request.scan != Scan::exact) {
+    fail(ErrorCode::invalid_argument, "scan",
+         {"a model of the family \"item-knn\" has no vectors to scan"});
+  }
+  return shown(model, request, top_of(scores, request.pool(), request.filter(seen)), nullptr);
+}
+
 // One {indices, scores} for each of `users`.
 val recommend(ServedModel& model, const val& users, bool filter_seen, const val& options) {
   return guarded([&] {
@@ -295,8 +290,8 @@ val recommend(ServedModel& model, const val& users, bool filter_seen, const val&
         continue;
       }
       if (model.file.neighbours()) {
-        Neighbourhood somebody(model);
-        result.call<void>("push", shown_by_neighbours(model, somebody.of(user), request, seen));
+        result.call<void>("push",
+                          shown_by_neighbours(model, Neighbourhood(model).of(user), request, seen));
         continue;
       }
       UserRow row = user_row(model.towers, user);
@@ -363,9 +358,8 @@ val recommend_guest(ServedModel& model, const val& user, const val& seen, const 
       return sampled_top(model, sampled, request, seen_items);
     }
     if (model.file.neighbours()) {
-      Neighbourhood somebody(model);
-      return shown_by_neighbours(model, somebody.of(Options(user).part("ratings")), request,
-                                 seen_items);
+      return shown_by_neighbours(model, Neighbourhood(model).of(Options(user).part("ratings")),
+                                 request, seen_items);
     }
     UserRow guest = guest_row(model, user);
     contexts.add_to(guest, 0);
@@ -543,7 +537,11 @@ val ranks(const ServedModel& model, const val& users, const val& items, bool fil
       require_row(user_list[k], model.towers.users, "users");
       require_row(item_list[k], model.towers.items, "items");
       if (k == 0 || user_list[k] != user_list[k - 1]) {
-        with_scorer(model, [&](const Scorer& scorer) { scorer.score_items(user_list[k], scores); });
+        if (const ItemNeighbours* const neighbours = model.file.neighbours()) {
+          NeighbourScorer(*neighbours, model.file.seen).score_items(user_list[k], scores);
+        } else {
+          TowersScorer(model.towers).score_items(user_list[k], scores);
+        }
       }
       const auto seen =
           filter_seen ? model.file.seen.of(user_list[k]) : std::span<const std::uint32_t>{};
@@ -701,9 +699,9 @@ EMSCRIPTEN_BINDINGS(serve) {
       .function("similar(side, row, n, measure)", &similar)
       .function("foldIn(ratings)", &fold_in)
       .function("explain(ratings, item)", &explain)
+      .function("explainUser(user, item)", &explain_user)
       .function("updateUser(user, ratings)", &update_row<&ServedModel::update_user>)
       .function("updateItem(item, ratings)", &update_row<&ServedModel::update_item>)
-      .function("explainUser(user, item)", &explain_user)
       .function("recommendGuest(user, seen, options)", &recommend_guest)
       .function("predictGuest(user, items, clip, context)", &predict_guest)
       .function("describeItem(features)", &describe_item)

@@ -1,6 +1,7 @@
 #include "served_model.h"
 
 #include "base/error.h"
+#include "rank/rerank.h"
 
 namespace featherfm::bindings {
 namespace {
@@ -13,6 +14,19 @@ void require_implicit(const ServedModel& model) {
 
 }  // namespace
 
+std::span<const float> ServedModel::information(const char* argument) const {
+  if (information_.empty()) {
+    if (file.seen.users() != towers.users.rows()) {
+      fail(
+          ErrorCode::invalid_argument, argument,
+          {"the model does not know how popular its items are: it was saved without what its users "
+           "have seen, or comes from elsewhere"});
+    }
+    information_ = self_information(file.seen.item_counts(towers.items.rows()), file.seen.users());
+  }
+  return information_;
+}
+
 void ServedModel::update_user(std::uint32_t user, const GivenRatings& given) {
   require_implicit(*this);
   const auto users = static_cast<std::uint32_t>(towers.users.rows());
@@ -22,6 +36,7 @@ void ServedModel::update_user(std::uint32_t user, const GivenRatings& given) {
   set_user(file.mf(), towers, user, folded.vector);
   file.seen = std::move(seen);
   item_fold_in_.reset();  // it holds the users
+  information_.clear();
 }
 
 void ServedModel::update_item(std::uint32_t item, const GivenRatings& given) {
@@ -35,6 +50,7 @@ void ServedModel::update_item(std::uint32_t item, const GivenRatings& given) {
   file.seen = std::move(seen);
   fold_in_.reset();  // it holds the items
   ranker.items_changed();
+  information_.clear();
 }
 
 }  // namespace featherfm::bindings

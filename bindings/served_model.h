@@ -8,13 +8,13 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.h"
 #include "data/seen_items.h"
 #include "io/model_file.h"
 #include "model/posterior_prediction.h"
 #include "model/towers.h"
 #include "rank/fold_in.h"
 #include "rank/implicit_update.h"
-#include "rank/rerank.h"
 #include "rank/top_k.h"
 
 namespace featherfm::bindings {
@@ -49,18 +49,7 @@ class ServedModel {
 
   // -log2 of each item's popularity in training (rank/rerank.h), made at first use. `argument`:
   // what asks for it, where the model does not know how popular its items are.
-  std::span<const float> information(const char* argument) const {
-    if (information_.empty()) {
-      if (file.seen.users() != towers.users.rows()) {
-        fail(ErrorCode::invalid_argument, argument,
-             {"the model does not know how popular its items are: it was saved without what its "
-              "users have seen, or comes from elsewhere"});
-      }
-      information_ =
-          self_information(file.seen.item_counts(towers.items.rows()), file.seen.users());
-    }
-    return information_;
-  }
+  std::span<const float> information(const char* argument) const;
 
   ModelFile file;
   Towers towers;
@@ -73,11 +62,11 @@ class ServedModel {
   mutable std::vector<float> information_;
 };
 
+using ModelHandle = std::shared_ptr<ServedModel>;
+
 inline void require_row(std::uint32_t row, const Matrix& matrix, const char* argument) {
   if (row < matrix.rows()) return;
   fail(ErrorCode::out_of_range, argument, {argument, " is not in the model"});
 }
-
-using ModelHandle = std::shared_ptr<ServedModel>;
 
 }  // namespace featherfm::bindings

@@ -70,12 +70,13 @@ class TrainerHandle {
     const bool hybrid = family_ == "hybrid";
     const auto features = features_from_js(description.raw("features"));
     const FactorizationMachine* const from = start ? &start->file.fm() : nullptr;
+    const SeenItems met = seen();
     FeatureSpace space = make_feature_space(
-        *data, seen(), features, hybrid ? read_hybrid_columns(given) : read_derived(given),
+        *data, met, features, hybrid ? read_hybrid_columns(given) : read_derived(given),
         from ? &from->space : nullptr);
     if (hybrid) {
       trainer_ =
-          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, seen(), validation}, from);
+          make_hybrid_sgd(read_hybrid(given), {std::move(space), data, met, validation}, from);
       return;
     }
     FmData examples;

@@ -1,14 +1,12 @@
 // Bayesian factorization machines on MovieLens-100K's u1: error and time with ids, side data and everything, sampled and by variational
 // inference, on five folds, in a page, and compressed; beside them myFM on the same features, and sweeps per second natively and as
 // WebAssembly.
-import { execFileSync } from "node:child_process";
-import fs from "node:fs";
-import path from "node:path";
 import { load } from "featherfm";
 import { unpackMovieLens } from "../../tools/movielens.mjs";
 import { coarseFeatures, ratingsAround } from "../rating_features.mjs";
 import { inChromium } from "../browser.mjs";
-import { coreTimes, foldRows, median, movieLens, root, sideFeatures } from "../support.mjs";
+import { pythonPeer } from "../peers.mjs";
+import { coreTimes, foldRows, median, movieLens, sideFeatures } from "../support.mjs";
 
 const sweeps = 512;
 const burnIn = 20;
@@ -186,54 +184,15 @@ async function inPage(report, lists, { userFeatures, itemFeatures, fields }) {
   });
 }
 
-const output = { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] };
-
-/** Python of a virtual environment that has myFM; null where there is none to be had. */
-function pythonWithMyfm() {
-  const folder = path.join(root, "build", "myfm");
-  const python = path.join(folder, "bin", "python");
-  const ready = path.join(folder, "ready");
-  if (fs.existsSync(ready)) return python;
-  try {
-    execFileSync("python3", ["-m", "venv", "--clear", folder], output);
-    const pip = (...args) =>
-      execFileSync(python, ["-m", "pip", "install", "--quiet", ...args], output);
-    // What myFM is built with where there is no wheel of it, and what it imports.
-    pip("setuptools<80", "wheel", "numpy", "scipy");
-    pip("myfm");
-    execFileSync(python, ["-c", "import myfm"], output);
-    fs.writeFileSync(ready, "");
-    return python;
-  } catch (error) {
-    const why = String(error.stderr || error.message)
-      .trim()
-      .split("\n")
-      .at(-1);
-    console.log(
-      `  SKIPPED: peer.myfm needs python3 with venv, and pip that can install myfm: ${why}`,
-    );
-    return null;
-  }
-}
-
 async function peer(report) {
-  const python = pythonWithMyfm();
-  if (python === null) return;
-  const script = path.join(root, "bench", "myfm_peer.py");
-  const single = { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" };
-  let result;
-  try {
-    const args = [script, await unpackMovieLens(), String(sweeps), String(burnIn)];
-    const text = execFileSync(python, args, { ...output, env: { ...process.env, ...single } });
-    result = JSON.parse(text.trim().split("\n").at(-1));
-  } catch (error) {
-    const why = String(error.stderr || error.message)
-      .trim()
-      .split("\n")
-      .at(-1);
-    console.log(`  SKIPPED: peer.myfm failed: ${why}`);
-    return;
-  }
+  const myfm = pythonPeer({
+    name: "myfm",
+    // What myFM is built with where there is no wheel of it, and what it imports.
+    installs: [["setuptools<80", "wheel", "numpy", "scipy"], ["myfm"]],
+    module: "myfm",
+  });
+  const result = myfm?.(await unpackMovieLens(), sweeps, burnIn);
+  if (!result) return;
   const { rmse, mae, seconds, version } = result;
   const what = `myFM ${version}, ordered probit, rank 10, ${sweeps} sweeps, one thread, ${everything}`;
   report({

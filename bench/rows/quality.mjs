@@ -1,4 +1,4 @@
-// Error and ranking quality on MovieLens-100K beside published figures for the same split.
+// Rating error on MovieLens-100K beside published figures for the same split.
 import { load } from "featherfm";
 import { foldRows, movieLens } from "../support.mjs";
 
@@ -39,43 +39,6 @@ async function fiveFolds(report) {
   ff.close();
 }
 
-async function ranking(report) {
-  const lists = await movieLens();
-  if (lists === null) return;
-  const ff = await load();
-  const { train, test } = ff.split(ff.dataset(lists), { by: "random", testFraction: 0.2, seed: 1 });
-  const metrics = ["precision@10", "ndcg@10", "auc", "coverage@10"];
-  const models = [
-    ["popularity", { model: "popularity" }],
-    ["mf-sgd", { model: "mf" }],
-    ["mf-adagrad-logistic", { model: "mf", optimizer: "adagrad", loss: "logistic" }],
-    ["svd-fill-0", { model: "svd", fill: 0, factors: 24 }],
-  ];
-  for (const [name, options] of models) {
-    const values = ff.evaluate(ff.train(train, options), test, { metrics, train, relevantFrom: 4 });
-    report({
-      id: `ranking-${name}-precision10`,
-      value: values["precision@10"],
-      unit: "P@10",
-      detail: `random 80/20, relevant from 4 stars, training items left out; NDCG@10 ${values["ndcg@10"].toFixed(3)}, AUC ${values.auc.toFixed(3)}, coverage ${values["coverage@10"].toFixed(3)}`,
-    });
-  }
-  // The setting of the published figures for tuned implicit models: every rating counts as relevant.
-  const model = ff.train(train, { model: "svd", fill: 0, factors: 24 });
-  const all = ff.evaluate(model, test, {
-    metrics: ["precision@10", "recall@10", "ndcg@10"],
-    train,
-  });
-  report({
-    id: "ranking-svd-all-precision10",
-    value: all["precision@10"],
-    unit: "P@10",
-    detail: `fill 0, 24 factors, all ratings relevant; R@10 ${all["recall@10"].toFixed(3)}, NDCG@10 ${all["ndcg@10"].toFixed(3)}. Published, tuned: implicit MF .366, .242, .440`,
-  });
-  ff.close();
-}
-
 export const groups = [
   { name: "quality", what: "rating error on the five official folds", run: fiveFolds },
-  { name: "ranking", what: "top-10 quality beside popularity", run: ranking },
 ];

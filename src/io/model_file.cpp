@@ -110,7 +110,7 @@ void write_mf(TensorWriter& writer, const MatrixFactorization& model) {
   if (!model.singular_values.empty()) writer.add_floats("singular_values", model.singular_values);
 }
 
-MatrixFactorization read_mf(const TensorReader& reader, const std::string& family) {
+MatrixFactorization read_mf(const TensorReader& reader) {
   MatrixFactorization model;
   model.user_factors = reader.matrix("user_factors");
   model.item_factors = reader.matrix("item_factors");
@@ -135,8 +135,7 @@ MatrixFactorization read_mf(const TensorReader& reader, const std::string& famil
     if (!fill) malformed({"it has no tensor item_fill"});
     model.fold_in.item_fill = std::move(*fill);
   }
-  if (auto singular = reader.floats("singular_values", model.factors());
-      singular && family == "svd") {
+  if (auto singular = reader.floats("singular_values", model.factors())) {
     model.singular_values = std::move(*singular);
   }
   return model;
@@ -242,7 +241,7 @@ ModelFile read_model(Bytes bytes) {
     result.model = read_neighbours(reader);
   } else if (result.family == "mf" || result.family == "svd" || result.family == "popularity" ||
              result.family == "biases" || result.family == "implicit-als") {
-    MatrixFactorization model = read_mf(reader, result.family);
+    MatrixFactorization model = read_mf(reader);
     read_common(reader, model);
     if (result.family == "implicit-als") read_implicit(reader, model);
     result.model = std::move(model);

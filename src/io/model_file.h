@@ -3,7 +3,8 @@
 // Families "mf", "svd", "popularity", "biases", "implicit-als":
 //   user_factors [users, k]  item_factors [items, k]           F32, needed
 //   user_biases [users]  item_biases [items]  global_bias [1]  F32, zeros when missing
-//   item_fill [items]  singular_values [k]                     F32, only of an SVD
+//   item_fill [items]  singular_values [k]                     F32, of an SVD; values also of a
+//                                                              compressed model
 //   implicit [4]       F32, only of "implicit-als", which has no biases: alpha, the unobserved
 //                      weight, whether there is a value that likes start from (0, 1), and that
 //                      value; 1, 1, 0, 0 when missing

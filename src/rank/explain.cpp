@@ -22,14 +22,13 @@ class Places {
   std::vector<std::uint32_t> places_;
 };
 
-// The base takes what is left, so that the parts sum to the score.
+// The base is what is left, so that the parts sum to the score.
 void balance(Explanation& explanation) {
   double rest = explanation.score;
   for (float& contribution : explanation.contributions) {
     contribution += 0.0f;  // no -0 is shown to anybody
     rest -= double{contribution};
   }
-  for (const ColumnShare& column : explanation.columns) rest -= double{column.share};
   explanation.base = static_cast<float>(rest);
 }
 
@@ -44,12 +43,13 @@ OwnRatings own_ratings(const SeenItems& seen, std::uint32_t user, const Towers& 
   OwnRatings own;
   const auto items = seen.of(user);
   const auto values = seen.values_of(user);
+  // Models that were trained to rank take ratings on any scale.
+  const bool limited = towers.link == Link::logistic && !towers.fold_in.ranking;
   Places places(own.items, towers.items.rows());
   for (std::size_t k = 0; k < items.size(); ++k) {
     std::uint32_t& place = places[items[k]];
-    const float value = towers.link == Link::logistic
-                            ? std::clamp(values[k], towers.range.low, towers.range.high)
-                            : values[k];
+    const float value =
+        limited ? std::clamp(values[k], towers.range.low, towers.range.high) : values[k];
     if (place == none) {
       place = static_cast<std::uint32_t>(own.items.size());
       own.items.push_back(items[k]);
@@ -76,6 +76,17 @@ SparseRows without_identity(const FactorizationMachine& model, std::uint32_t use
   return result;
 }
 
+ScoreParts explain_by_neighbours(const ItemNeighbours& neighbours,
+                                 std::span<const std::uint32_t> met, std::span<const float> worth,
+                                 std::uint32_t item) {
+  ScoreParts parts;
+  for (std::size_t k = 0; k < met.size(); ++k) {
+    parts.contributions.push_back(worth[k] * neighbours.similarity(item, met[k]));
+    parts.score += parts.contributions.back();
+  }
+  return parts;
+}
+
 Explanation explain(const ScoreParts& folded, float score) {
   Explanation result{score, 0, folded.contributions, {}};
   balance(result);
@@ -86,33 +97,36 @@ Explanation explain(const ScoreParts& folded, float score, const FactorizationMa
                     const SparseRows::Row& user, std::uint32_t item,
                     std::span<const std::uint32_t> rated) {
   Explanation result{score, 0, folded.contributions, {}};
-  const SparseRows::Row rows[] = {user, model.space.items->row(item)};
+  const SparseRows::Row item_row = model.space.items->row(item);
   const std::size_t k = model.factors.columns();
-  double scales[2];
-  std::vector<double> sums[2];
-  for (int side = 0; side < 2; ++side) {
-    scales[side] = model.space.normalized ? double{rows[side].normalizer()} : 1.0;
-    sums[side].resize(k);
-    for (std::size_t e = 0; e < rows[side].size(); ++e) {
-      const auto v = model.factors.columns_of(rows[side].columns[e]);
-      const double x = scales[side] * double{rows[side].values[e]};
-      for (std::size_t f = 0; f < k; ++f) sums[side][f] += x * double{v[f]};
-    }
-  }
   const bool all = model.pairs == Pairs::all;
+  const auto scale_of = [&](const SparseRows::Row& row) {
+    return model.space.normalized ? double{row.normalizer()} : 1.0;
+  };
+  const auto sum_of = [&](const SparseRows::Row& row) {
+    std::vector<double> sum(k);
+    const double scale = scale_of(row);
+    for (std::size_t e = 0; e < row.size(); ++e) {
+      const auto v = model.factors.columns_of(row.columns[e]);
+      for (std::size_t f = 0; f < k; ++f) sum[f] += scale * double{row.values[e]} * double{v[f]};
+    }
+    return sum;
+  };
+  const std::vector<double> of_user = sum_of(user), of_item = sum_of(item_row);
   const ColumnField* const set = model.space.find(user_items_field);
   Places places(rated, model.space.items->rows());
-  for (int side = 0; side < 2; ++side) {
-    for (std::size_t e = 0; e < rows[side].size(); ++e) {
-      const std::uint32_t column = rows[side].columns[e];
-      const double x = scales[side] * double{rows[side].values[e]};
+  const auto add = [&](const SparseRows::Row& row, const std::vector<double>& own,
+                       const std::vector<double>& other) {
+    const double scale = scale_of(row);
+    for (std::size_t e = 0; e < row.size(); ++e) {
+      const std::uint32_t column = row.columns[e];
+      const double x = scale * double{row.values[e]};
       const auto v = model.factors.columns_of(column);
-      double others = 0;
+      double partners = 0;
       for (std::size_t f = 0; f < k; ++f) {
-        others += double{v[f]} * sums[1 - side][f];
-        if (all) others += double{v[f]} * (sums[side][f] - x * double{v[f]});
+        partners += double{v[f]} * (other[f] + (all ? own[f] - x * double{v[f]} : 0.0));
       }
-      const auto share = static_cast<float>(x * double{model.linear[column]} + 0.5 * x * others);
+      const auto share = static_cast<float>(x * double{model.linear[column]} + 0.5 * x * partners);
       const bool in_set = set && column >= set->begin && column < set->begin + set->columns;
       const std::uint32_t place = in_set ? places[column - set->begin] : none;
       if (place != none) {
@@ -121,7 +135,9 @@ Explanation explain(const ScoreParts& folded, float score, const FactorizationMa
         result.columns.push_back({column, share});
       }
     }
-  }
+  };
+  add(user, of_user, of_item);
+  add(item_row, of_item, of_user);
   balance(result);
   return result;
 }

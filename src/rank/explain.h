@@ -1,7 +1,8 @@
 // Why a model gives a user a score: which of the user's own ratings carried it, and, of a
 // factorization machine, which features.
 //
-//   score = base + sum of the ratings' contributions + sum of the columns' shares
+//   score = base + sum of the ratings' contributions
+//   base  = rest + sum of the columns' shares
 //
 // The ratings. A user's parameters are what the ratings made of them: with the items held, the
 // penalised least squares of rank/fold_in.h, x = A^-1 sum_j z_j t_j, is linear in the targets, so
@@ -12,7 +13,7 @@
 // The columns of a machine. y(x) is a sum over columns and pairs of columns; a pair's part belongs
 // to both halves alike, which is the columns' Shapley value with absence as the baseline:
 //   share_j = w_j x_j + 1/2 x_j <v_j, s - x_j v_j>,  s = sum_l x_l v_l
-// (of a hybrid model s is the sum over the other side's columns, and nothing is taken from it).
+// with s over the columns of the other side alone where only pairs between sides count.
 // A user's identity column takes no part in this: it is what the ratings are about, with all that
 // it gives together with the other columns.
 #pragma once
@@ -23,6 +24,7 @@
 
 #include "data/seen_items.h"
 #include "model/factorization_machine.h"
+#include "model/item_neighbours.h"
 #include "model/towers.h"
 #include "rank/fold_in.h"
 
@@ -36,11 +38,12 @@ struct ColumnShare {
 struct Explanation {
   float score = 0, base = 0;         // in the units of the score
   std::vector<float> contributions;  // of the ratings, in their order
-  std::vector<ColumnShare> columns;  // the user's, then the item's; none of other models
+  std::vector<ColumnShare> columns;  // of the base: the user's, then the item's; none of other
+                                     // models
 };
 
 // What a user rated in training, each item once: of an item that was rated anew the last rating.
-// Under the logistic link limited to the range, as labels of -1 are.
+// Under the logistic link of ratings limited to the range, as labels of -1 are.
 struct OwnRatings {
   std::vector<std::uint32_t> items;
   std::vector<float> values;
@@ -52,6 +55,11 @@ OwnRatings own_ratings(const SeenItems& seen, std::uint32_t user, const Towers& 
 
 // The row of a user of the machine without the identity column: what is known besides ratings.
 SparseRows without_identity(const FactorizationMachine& model, std::uint32_t user);
+
+// Of a model of neighbours: what each item met counts times how alike the two are; the base is 0.
+ScoreParts explain_by_neighbours(const ItemNeighbours& neighbours,
+                                 std::span<const std::uint32_t> met, std::span<const float> worth,
+                                 std::uint32_t item);
 
 // `folded`: what the fold-in says of the ratings; `score`: the score to be explained.
 Explanation explain(const ScoreParts& folded, float score);

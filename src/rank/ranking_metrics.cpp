@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <span>
 
 #include "base/error.h"
 #include "base/portable_math.h"
@@ -289,13 +290,9 @@ class UserRanking {
 
 }  // namespace
 
-RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
-                               const Interactions* train, const RankingProtocol& protocol) {
-  return ranking_metrics(TowersScorer(towers), towers, test, train, protocol);
-}
-
-RankingMetrics ranking_metrics(const Scorer& scorer, const Towers& towers, const Interactions& test,
-                               const Interactions* train, const RankingProtocol& protocol) {
+RankingMetrics ranking_metrics(const Scorer& scorer, const Towers& vectors,
+                               const Interactions& test, const Interactions* train,
+                               const RankingProtocol& protocol) {
   constexpr std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
   for (const std::uint32_t k : protocol.ks) require_range<std::uint32_t>(k, 1, most, "k");
   if (protocol.negatives) {
@@ -306,7 +303,7 @@ RankingMetrics ranking_metrics(const Scorer& scorer, const Towers& towers, const
 
   RankSums sums(protocol.ks);
   std::optional<ListSums> shown;
-  if (lists) shown.emplace(towers, protocol);
+  if (lists) shown.emplace(vectors, protocol);
   Random random(protocol.negatives ? protocol.negatives->seed : 0);
   UserRanking ranking(scorer, test, train, protocol.relevant_from);
   const auto users = std::min<std::size_t>(test.users(), scorer.users());

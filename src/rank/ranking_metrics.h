@@ -71,11 +71,14 @@ struct RankingProtocol {
 // order models differently (Krichene and Rendle 2020): it is for comparing with published figures.
 //
 // Errors: out_of_range for a k or a number of negatives below 1.
-RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
-                               const Interactions* train, const RankingProtocol& protocol);
-// The same of a model whose scores are not those of its towers; these then say how alike items are,
-// and without factors no two items are.
-RankingMetrics ranking_metrics(const Scorer& scorer, const Towers& towers, const Interactions& test,
-                               const Interactions* train, const RankingProtocol& protocol);
+// The item vectors that the diversity of lists is measured by are those of `vectors`; where it has
+// no factors, all items are at a distance of 1.
+RankingMetrics ranking_metrics(const Scorer& scorer, const Towers& vectors,
+                               const Interactions& test, const Interactions* train,
+                               const RankingProtocol& protocol);
+inline RankingMetrics ranking_metrics(const Towers& towers, const Interactions& test,
+                                      const Interactions* train, const RankingProtocol& protocol) {
+  return ranking_metrics(TowersScorer(towers), towers, test, train, protocol);
+}
 
 }  // namespace featherfm

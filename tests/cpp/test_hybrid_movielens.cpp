@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "rank/metrics.h"
+#include "rank/ranking_metrics.h"
 #include "support_hybrid.h"
 
 using namespace featherfm;
@@ -59,7 +59,7 @@ struct Figures {
 Figures figures_of(const Towers& towers) {
   const Indices cut{10};
   const auto on = [&](const SharedData& liked) {
-    return ranking_metrics(towers, *liked, nullptr, cut, 1);
+    return ranking_metrics(towers, *liked, nullptr, {cut, 1});
   };
   const RankingMetrics test = on(ua().liked_test);
   return {test.at[0].precision, on(ua().liked_train).auc, test.auc};

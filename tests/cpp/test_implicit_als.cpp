@@ -9,7 +9,7 @@
 
 #include "rank/fold_in.h"
 #include "rank/implicit_update.h"
-#include "rank/metrics.h"
+#include "rank/ranking_metrics.h"
 #include "rank/top_k.h"
 #include "support.h"
 
@@ -464,7 +464,7 @@ TEST_CASE("implicit training says how well it ranks and keeps the best epoch") {
   CHECK(best.best);
   const std::uint32_t ks[] = {10};
   const auto metrics =
-      ranking_metrics(trainer->model().towers(), *test_data, train_data.get(), ks, 0);
+      ranking_metrics(trainer->model().towers(), *test_data, train_data.get(), {ks, 0});
   CHECK(best.validation->loss == Catch::Approx(1 - metrics.at[0].ndcg));
 }
 
@@ -516,7 +516,7 @@ TEST_CASE("implicit ALS ranks MovieLens no worse than a tuned matrix factorizati
   const auto& [train, test] = random_split();
   const auto model = trained({}, train);
   const std::uint32_t ks[] = {10};
-  const auto metrics = ranking_metrics(model.towers(), *test, train.get(), ks, 0);
+  const auto metrics = ranking_metrics(model.towers(), *test, train.get(), {ks, 0});
   CHECK(metrics.at[0].ndcg > 0.445);
   CHECK(metrics.at[0].precision > 0.37);
   CHECK(metrics.at[0].recall > 0.24);

@@ -74,6 +74,12 @@ describe.each(Object.entries(models))("compressing %s", (_, model) => {
     const users = small.userIds().slice(0, 2);
     const items = small.itemIds().slice(0, 2);
     expect(loaded.predict(users, items)).toEqual(small.predict(users, items));
+    expect(loaded.singularValues()).toEqual(small.singularValues());
+    if (model.family === "mf" || model.family === "svd") {
+      const continued = ff.fitPartial(small, data, { epochs: 1 });
+      expect(continued.singularValues()).toHaveLength(0); // they are no more those of its scores
+      continued.close();
+    }
     const item = at(small.itemIds(), 0);
     const guest = small.foldInUser([{ item, rating: 4 }]);
     expect(guest.recommend({ n: 3 })).toHaveLength(3);

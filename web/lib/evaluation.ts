@@ -53,10 +53,6 @@ export function checkMetrics(metrics: unknown): CheckedMetrics {
   return { names: metrics as string[], ks: [...ks], ranking };
 }
 
-/** Scores of popularity and of losses that compare items only order them. */
-const predictsRatings = (model: TrainedModel): boolean =>
-  !["popularity", "implicit-als", "item-knn"].includes(model.family) &&
-  (model.family !== "hybrid" || model.logistic);
 /** How rankings are to be measured. */
 export function checkProtocol(
   given: Record<string, unknown>,
@@ -87,6 +83,11 @@ export function checkProtocol(
   };
 }
 
+/** Scores of popularity and of losses that compare items only order them. */
+const predictsRatings = (model: TrainedModel): boolean =>
+  !["popularity", "implicit-als", "item-knn"].includes(model.family) &&
+  (model.family !== "hybrid" || model.logistic);
+
 export function evaluate<M extends Metric>(
   model: TrainedModel,
   test: CoreDataset | CoreRowSet,
@@ -116,6 +117,15 @@ export function evaluate<M extends Metric>(
     throw new ArgumentError(
       "INVALID_ARGUMENT",
       `this "${model.family}" model predicts no ratings; ask for ranking metrics`,
+      "metrics",
+    );
+  }
+
+  const ofVectors = names.find((name) => name.startsWith("diversity@"));
+  if (ofVectors !== undefined && model.factors === 0) {
+    throw new ArgumentError(
+      "INVALID_ARGUMENT",
+      `"${ofVectors}" compares the vectors of items, and this "${model.family}" model has none`,
       "metrics",
     );
   }

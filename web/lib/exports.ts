@@ -12,6 +12,7 @@ export type {
   FmOptions,
   FmSgdaOptions,
   FmSgdOptions,
+  FmVbOptions,
   HybridBprOptions,
   HybridLogisticOptions,
   HybridOptions,

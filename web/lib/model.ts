@@ -111,7 +111,7 @@ export class TrainedModel implements Model {
   readonly encoders: readonly Encoder[];
   /** Number of samples kept by the solver "mcmc"; 1, the mean, of the solver "vb"; else 0. */
   readonly samples: number;
-  /** Of the family "fm", once they were asked for: the core goes through all columns to list its fields. */
+  /** Of machines, once they were asked for: the core goes through all columns to list its fields. */
   #columnNames: ColumnNames | undefined;
   /** Unseen categories that were reported. */
   readonly #reported = new Set<string>();
@@ -336,7 +336,7 @@ export class TrainedModel implements Model {
 
   /** An explanation of the core in ids and names. */
   explained(parts: CoreExplanation): Explanation {
-    if (this.family === "fm") {
+    if (takesFeatures(this.family)) {
       this.#columnNames ??= { fields: this.fields(), encoders: this.encoders };
     }
     return explanation(parts, this.items, this.#columnNames);

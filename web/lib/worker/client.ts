@@ -339,7 +339,7 @@ export class RemoteEngine {
           reject(abortReason(signal as AbortSignal));
         };
       });
-      const answer = this.#call<T>(0, verb, [...args, rest, wanted], [], callbacks, signal);
+      const answer = this.#call<T>(0, verb, [...args, rest, wanted], [], { callbacks, signal });
       signal?.addEventListener("abort", abort, { once: true });
       return await Promise.race([answer, aborted]);
     } finally {
@@ -352,8 +352,7 @@ export class RemoteEngine {
     verb: string,
     args: unknown[],
     transfer: Transferable[] = [],
-    callbacks: Callbacks = {},
-    signal?: AbortSignal,
+    { callbacks = {}, signal }: Partial<Pick<Pending, "callbacks" | "signal">> = {},
   ): Promise<T> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone());
     const call = this.#nextCall++;
@@ -553,6 +552,8 @@ export class RemoteEngine {
     }
     const known = handles.get(object);
     if (known === undefined || known.closed) throw closedObject(known?.kind ?? "model");
+    // An item may come in.
+    if (verb === "updateItem") itemIdsOf.delete(object);
     return this.#call(known.handle, verb, args);
   }
 

@@ -32,7 +32,7 @@ type Verb = (...args: never[]) => unknown;
 /** Options of a call that takes time, without signal and callbacks. */
 type Controlled = { validation?: number };
 
-/** A training run that ended because its client wanted it to, and not in an error. */
+/** Work that ended because its client wanted it to, and not in an error. */
 class Aborted extends Error {}
 
 export class Host {
