@@ -96,6 +96,30 @@ describe.each(browsers)("models that rank in $name", ({ name, found }) => {
         .not.toHaveLength(0);
     });
 
+    it("are trained by every loss, optimizer, solver and similarity", async () => {
+      for (const [model, ...choices] of [
+        ["hybrid", ["rankingLoss", "bpr"]],
+        ["hybrid", ["rankingLoss", "warp-kos"]],
+        ["hybrid", ["rankingLoss", "logistic"]],
+        ["hybrid", ["rankingLoss", "warp"], ["steps", "adadelta"]],
+        ["implicit-als", ["implicitSolver", "cholesky"], ["likes", "high"]],
+        ["implicit-als", ["implicitSolver", "subspace"]],
+        ["item-knn", ["similarity", "bm25"]],
+        ["biases"],
+      ] as [string, ...[string, string][]][]) {
+        const what = [model, ...choices].join(" ");
+        await choose("model", model);
+        await visit.press("#train-form button[type=reset]");
+        for (const [field, value] of choices) await choose(field, value);
+        await visit.train();
+        expect(await visit.text("#train-problem"), what).toBe("");
+        expect(await films("recommended"), what).toHaveLength(10);
+        if (what.includes("logistic"))
+          expect((await films("recommended"))[0]).toMatch(/\d+ % chance of liking it$/);
+      }
+      expect((await films("recommended"))[0]).toMatch(/rated high by most/);
+    });
+
     it("name features where these carry the score", async () => {
       await choose("model", "fm");
       await choose("solver", "als");
@@ -119,6 +143,10 @@ describe.each(browsers)("models that rank in $name", ({ name, found }) => {
       expect(checked).toEqual(["user", "item"]);
       // What is made from the ratings is not for them.
       expect(await disabled("#field-choice [value=user-items]")).toBe(true);
+      await visit.train();
+      await visit.press("#compare-fields");
+      await visit.untilText("#compare-text", /^2 of 2 models trained and measured$/);
+      expect(await visit.text("#fields-problem")).toBe("");
       for (const field of ["genres", "occupation"])
         await visit.press(`#field-choice [value=${field}]`);
       await visit.train();

@@ -15,8 +15,6 @@ interface Trace {
   label: string;
   /** The lines, of which the second may be missing. */
   lines: readonly ((report: EpochReport) => number | undefined)[];
-  /** What to say when there is nothing to draw. */
-  absent: string;
 }
 
 /** A trace with its place on the page. */
@@ -89,7 +87,7 @@ export function mountTraces(app: App, chosen: Signal<Choice>): void {
         return latest === undefined ? [] : [latest];
       });
       const shown = last.map(short).join(" · ");
-      value.textContent = last.length > 0 ? shown : reports.length > 0 ? trace.absent : "–";
+      value.textContent = last.length > 0 ? shown : "–";
       place.setAttribute("aria-label", describe(trace, reports));
       plot.redraw();
     }
@@ -115,12 +113,10 @@ function tracesOf({ table }: Session): Trace[] {
       ({ trace }) => trace?.precisions[name]?.linear,
       ({ trace }) => trace?.precisions[name]?.factors,
     ],
-    absent: "not chosen",
   });
   const noise: Trace = {
     label: "Noise",
     lines: [({ trace }) => trace?.noise],
-    absent: "not known",
   };
   return [...offeredFields(table).map(field), noise];
 }
