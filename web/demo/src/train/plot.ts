@@ -4,6 +4,8 @@ import uPlot from "uplot";
 export interface LivePlot {
   /** Draws again soon; many calls between two frames draw once. */
   redraw: () => void;
+  /** Ends it; the place may be thrown away. */
+  destroy: () => void;
 }
 
 /** `data` is asked when it is time to draw. `place` sets the size. */
@@ -19,28 +21,38 @@ export function livePlot(
     place,
   );
 
+  const ended = new AbortController();
   let due = false;
   const redraw = () => {
     if (due) return;
     due = true;
     requestAnimationFrame(() => {
       due = false;
-      plot.setData(data());
+      if (!ended.signal.aborted) plot.setData(data());
     });
   };
 
-  new ResizeObserver(() => {
+  const recolor = () => {
+    plot.redraw();
+  };
+  const resized = new ResizeObserver(() => {
     plot.setSize(size());
-  }).observe(place);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    plot.redraw();
   });
-  new MutationObserver(() => {
-    plot.redraw();
-  }).observe(document.documentElement, {
-    attributeFilter: ["data-theme"],
+  resized.observe(place);
+  const themed = new MutationObserver(recolor);
+  themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolor, {
+    signal: ended.signal,
   });
-  return { redraw };
+  return {
+    redraw,
+    destroy() {
+      ended.abort();
+      resized.disconnect();
+      themed.disconnect();
+      plot.destroy();
+    },
+  };
 }
 
 /** Canvas cannot read CSS variables: the colour is that of an element that uses them. */

@@ -32,6 +32,7 @@ export function mountTraces(app: App, chosen: Signal<Choice>): void {
 
   /** A chart for every field of the data, so that nothing moves when a model comes or goes. */
   const build = (session: Session) => {
+    for (const { plot } of drawn) plot.destroy();
     drawn = tracesOf(session).map((trace) => {
       const place = h("div", { class: "trace", role: "img" });
       const value = h("span", { class: "trace-value" });
