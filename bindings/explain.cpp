@@ -106,7 +106,7 @@ val explained_by_neighbours(const ServedModel& model, std::span<const std::uint3
                             std::span<const float> worth, std::uint32_t item) {
   require_row(item, model.towers.items, "item");
   const ScoreParts parts = explain_by_neighbours(*model.file.neighbours(), met, worth, item);
-  return to_object(featherfm::explain(parts, parts.score), met);
+  return to_object({parts.score, parts.base, parts.contributions, {}}, met);
 }
 
 }  // namespace
