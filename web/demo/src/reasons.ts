@@ -8,6 +8,9 @@ export type Whose = "you" | "they";
 /** Reasons named at most. */
 const most = 2;
 
+/** Letters of a title that is not cut. */
+const longest = 30;
+
 /** How the category of a field is named after "for"; others are not named. */
 const featureNames: Readonly<Record<string, (category: string | number) => string>> = {
   genres: String,
@@ -23,28 +26,40 @@ const featureNames: Readonly<Record<string, (category: string | number) => strin
  */
 export function reasonFor(explanation: Explanation, films: Films, whose: Whose): string {
   const ratings = inFavour(explanation.contributions);
-  const features = inFavour(explanation.features ?? []).filter(isNameable);
+  const features = inFavour((explanation.features ?? []).filter(isNameable));
   const rated = (list: readonly Contribution[]) =>
-    `because ${whose} rated ${list.map(({ item }) => films.get(item).title).join(" and ")}`;
+    `because ${whose} rated ${list.map(({ item }) => short(films.get(item).title)).join(" and ")}`;
   const known = (list: readonly FeatureContribution[]) => `for ${list.map(nameOf).join(" and ")}`;
-  const [rating, feature] = [strongest(ratings), strongest(features)];
+  const [byRatings, byFeatures] = [weight(ratings), weight(features)];
   const parts =
-    feature > rating
-      ? [known(features.slice(0, most)), rating > feature / 2 && rated(ratings.slice(0, 1))]
+    byFeatures > byRatings
+      ? [
+          known(features),
+          weight(ratings.slice(0, 1)) > byFeatures / 2 && rated(ratings.slice(0, 1)),
+        ]
       : [
-          rating > 0 && rated(ratings.slice(0, most)),
-          feature > rating / 2 && known(features.slice(0, 1)),
+          byRatings > 0 && rated(ratings),
+          weight(features.slice(0, 1)) > byRatings / 2 && known(features.slice(0, 1)),
         ];
   return parts.filter((part) => part !== false).join("; ");
 }
 
+/** The largest that are positive. */
 function inFavour<T extends { contribution: number }>(list: readonly T[]): T[] {
   return list
     .filter(({ contribution }) => contribution > 0)
-    .sort((a, b) => b.contribution - a.contribution);
+    .sort((a, b) => b.contribution - a.contribution)
+    .slice(0, most);
 }
 
-const strongest = (list: readonly { contribution: number }[]) => list[0]?.contribution ?? 0;
+const weight = (list: readonly { contribution: number }[]) =>
+  list.reduce((sum, { contribution }) => sum + contribution, 0);
+
+/** A title without what stands in brackets, and cut where it is long: two have to fit. */
+function short(title: string): string {
+  const bare = title.replace(/ \(.*\)$/, "");
+  return bare.length <= longest ? bare : `${bare.slice(0, longest).replace(/\s+\S*$/, "")} …`;
+}
 
 const isNameable = ({ field, category }: FeatureContribution) =>
   category !== undefined && field in featureNames;

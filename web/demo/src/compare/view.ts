@@ -1,7 +1,7 @@
 /** The section "Compare": two models side by side for the same person, and what both of them are worth. */
 import type { App, Session } from "../app.js";
 import type { Id } from "../data/table.js";
-import { type Offer, offersFor, personOf } from "../offers.js";
+import { type Offer, offersFor, personOf, reasonText } from "../offers.js";
 import { rankingFigures, errorFiguresOf, type Figure } from "../train/nature.js";
 import type { Contender, Figures, Trained } from "../train/run.js";
 import { sameSplit } from "../train/settings.js";
@@ -16,6 +16,8 @@ const listed = 10;
 interface Candidate {
   /** Tells candidates apart, of one session and the next. */
   key: string;
+  title: string;
+  /** In the list of models. */
   label: string;
   contender: Contender;
   figures: Figures;
@@ -33,16 +35,27 @@ export function mountCompare(app: App, somebodyElse: () => void): void {
   const numbers = new WeakMap<Trained, number>();
   let models = 0;
   let request = 0;
+  /** What the visitor chose to compare with: that stays when another model is trained. */
+  let chosen: string | null = null;
 
   for (const select of selects) select.addEventListener("change", () => void show());
+  selects[1].addEventListener("change", () => {
+    chosen = selects[1].value;
+  });
   byId("compare-person-button").addEventListener("click", somebodyElse);
 
   app.session.follow((session, before) => {
     if (session?.trained != null && session.trained !== before?.trained) number(session.trained);
+    if (session?.table !== before?.table) chosen = null;
     offer(session, session?.trained !== before?.trained);
+    void show();
   });
   app.scores.follow(() => {
+    // A baseline may have come, and with it something to compare with; else there are figures alone to show.
+    const before = selects.map(({ value }) => value).join();
     offer(app.session.value, false);
+    if (selects.map(({ value }) => value).join() === before) showFigures(pairOf(app.session.value));
+    else void show();
   });
   app.person.follow(() => void show());
 
@@ -55,15 +68,20 @@ export function mountCompare(app: App, somebodyElse: () => void): void {
   function candidatesOf(session: Session | null): Candidate[] {
     if (session?.trained == null) return [];
     const { trained, earlier } = session;
-    const own = [trained, ...earlier].map((one, k) => ({
-      key: `model-${number(one)}`,
-      label: `${number(one)}: ${one.name}${k === 0 ? " (in use)" : ""}`,
-      contender: one,
-      figures: app.scoresOf(one).model ?? {},
-      trained: one.origin.by === "training" ? one : null,
-    }));
+    const own = [trained, ...earlier].map((one, k) => {
+      const title = `${number(one)}: ${one.name}`;
+      return {
+        key: `model-${number(one)}`,
+        title,
+        label: k === 0 ? `${title} (in use)` : title,
+        contender: one,
+        figures: app.scoresOf(one).model ?? {},
+        trained: one.origin.by === "training" ? one : null,
+      };
+    });
     const baselines = Object.entries(trained.baselines).map(([name, contender]) => ({
       key: name,
+      title: contender.name,
       label: contender.name,
       contender,
       figures: app.scoresOf(trained)[name as keyof typeof trained.baselines] ?? {},
@@ -80,25 +98,25 @@ export function mountCompare(app: App, somebodyElse: () => void): void {
       replace(select, ...candidates.map(({ key, label }) => h("option", { value: key }, label)));
       select.disabled = candidates.length < 2;
     }
-    const known = (key: string | undefined) => candidates.some((one) => one.key === key);
+    const known = (key: string | null | undefined) => candidates.find((one) => one.key === key);
     const [first] = candidates;
     const second = candidates.find((one) => one !== first && one.key !== "biases") ?? first;
-    selects[0].value = (!isNew && known(left) ? left : first?.key) ?? "";
-    selects[1].value = (!isNew && known(right) ? right : second?.key) ?? "";
-    if (selects[1].value === selects[0].value) selects[1].value = second?.key ?? "";
-    void show();
+    const stays = !isNew && right !== left;
+    selects[0].value = ((!isNew && known(left)) || first)?.key ?? "";
+    selects[1].value = (known(chosen) ?? ((stays && known(right)) || second))?.key ?? "";
+  }
+
+  function pairOf(session: Session | null): readonly Candidate[] {
+    const candidates = candidatesOf(session);
+    return selects.flatMap((select) => candidates.find(({ key }) => key === select.value) ?? []);
   }
 
   async function show(): Promise<void> {
     const [session, person] = [app.session.value, app.person.value];
     const mine = ++request;
-    const candidates = candidatesOf(session);
-    const pair = selects.flatMap(
-      (select) => candidates.find(({ key }) => key === select.value) ?? [],
-    );
-    const [left, right] = pair;
+    const pair = pairOf(session);
     problem.textContent = "";
-    if (session === null || person === null || left === undefined || right === undefined) {
+    if (session === null || person === null || pair.length < 2) {
       for (const side of sides) replace(byId(`${side}-films`), emptyRow("No model yet"));
       return;
     }
@@ -107,11 +125,11 @@ export function mountCompare(app: App, somebodyElse: () => void): void {
     try {
       const [lists, held] = await Promise.all([
         Promise.all(pair.map(({ contender }) => listFor(contender, session, person))),
-        heldOut(left.contender, session, person),
+        Promise.all(pair.map(({ contender }) => heldOut(contender, session, person))),
       ]);
       if (mine !== request || app.session.value !== session) return;
       showLists(pair, lists, held, session);
-      showFigures(left, right);
+      showFigures(pairOf(session));
     } catch (error) {
       if (mine === request && app.session.value === session)
         problem.textContent = (error as Error).message;
@@ -142,15 +160,15 @@ async function heldOut(
 function showLists(
   pair: readonly Candidate[],
   lists: readonly (readonly Offer[])[],
-  held: ReadonlyMap<Id, number>,
+  held: readonly ReadonlyMap<Id, number>[],
   { scale }: Session,
 ): void {
   const places = lists.map((list) => new Map(list.map(({ film }, k) => [film.id, k + 1])));
   sides.forEach((side, k) => {
-    const { contender, label } = pair[k] as Candidate;
+    const { contender, title } = pair[k] as Candidate;
     const list = lists[k] ?? [];
     const others = places[1 - k] ?? new Map<Id, number>();
-    byId(`${side}-title`).textContent = label;
+    byId(`${side}-title`).textContent = title;
     byId(`${side}-note`).textContent = predictionName[contender.predicts];
     replace(
       byId(`${side}-films`),
@@ -164,8 +182,8 @@ function showLists(
             ...(place === undefined
               ? []
               : [h("b", { class: "in-both" }, `in both, ${ordinal(place)} there`), " "]),
-            ...heldOutMark(held.get(film.id)),
-            reason,
+            ...heldOutMark(held[k]?.get(film.id)),
+            reasonText(reason),
           ],
           moreLines: 2,
         });
@@ -186,7 +204,8 @@ function ordinal(place: number): string {
 }
 
 /** A row for each figure: those that both have, and those of one alone. */
-function showFigures(left: Candidate, right: Candidate): void {
+function showFigures([left, right]: readonly Candidate[]): void {
+  if (left === undefined || right === undefined) return;
   const figures = [...errorFiguresOf({ ...left.contender, ranks: false }), ...rankingFigures];
   replace(byId("compare-figures"), ...figures.map((figure) => figureRow(figure, left, right)));
   byId("compare-figures-note").textContent = comparability(left, right);

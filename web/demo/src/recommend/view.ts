@@ -1,9 +1,9 @@
 /** The section "Recommend": a person of the data set, what they rated, what the model offers, and what is like it. */
 import type { App, Session } from "../app.js";
 import type { Film, Id } from "../data/table.js";
-import { type Offer, offersFor, personOf } from "../offers.js";
+import { type Offer, offersFor, personOf, reasonText } from "../offers.js";
 import { showRating, toStars } from "../scale.js";
-import type { Trained } from "../train/run.js";
+import { knowsTastes, type Trained } from "../train/run.js";
 import { announce, byId, h, plural, replace } from "../ui/dom.js";
 import { combobox } from "../ui/combobox.js";
 import { emptyRow, filmRow, fullTitle, heldOutMark } from "../ui/film-row.js";
@@ -135,7 +135,7 @@ export function mountRecommend(app: App): RecommendView {
           film,
           side: predicted(score, predicts, scale, { outlook, best }),
           pick: pickable(film),
-          more: [...heldOutMark(heldOut.get(film.id)), reason],
+          more: [...heldOutMark(heldOut.get(film.id)), reasonText(reason)],
           moreLines: 2,
         }),
       ),
@@ -171,7 +171,7 @@ export function mountRecommend(app: App): RecommendView {
     const title = byId("similar-title");
     title.textContent = `More like ${film.title}`;
     title.title = fullTitle(film);
-    if (!knowsLikeness(trained)) {
+    if (!knowsTastes(trained)) {
       replace(list, emptyRow("A model without factors knows no likeness"));
       return;
     }
@@ -200,9 +200,4 @@ export function mountRecommend(app: App): RecommendView {
   }
 
   return { showSimilar, somebodyElse };
-}
-
-/** Neighbours are what models of them are made of; others need vectors. */
-function knowsLikeness({ model }: Trained): boolean {
-  return model.factors > 0 || model.family === "item-knn";
 }

@@ -63,6 +63,9 @@ export function curvesOf(nature: Nature, options: Readonly<Record<string, unknow
   return solver === "vb" ? { ...logLosses, apart: true } : logLosses;
 }
 
+/** Between the lines of the grid: such as can be written with two or three digits. */
+const steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
+
 /** The colours are those of the elements that explain the lines. */
 export function learningCurve(place: HTMLElement): LearningCurve {
   let drawing: Drawing = { reports: [], epochs: 1, curves: errors, sampled: false };
@@ -78,7 +81,8 @@ export function learningCurve(place: HTMLElement): LearningCurve {
     grid: { stroke: color(".chart"), width: 1 },
     ticks: { show: false },
   };
-  const numbers = (_: uPlot, ticks: number[]) => ticks.map((tick) => tick.toFixed(2));
+  const numbers: uPlot.Axis.Values = (_, ticks, _axis, _space, step) =>
+    ticks.map((tick) => tick.toFixed(step < 0.01 ? 3 : 2));
   const plot = livePlot(
     place,
     {
@@ -101,7 +105,7 @@ export function learningCurve(place: HTMLElement): LearningCurve {
       ],
       axes: [
         { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
-        { ...axis, size: 52, values: numbers },
+        { ...axis, size: 52, values: numbers, incrs: steps },
       ],
     },
     () => [

@@ -24,6 +24,11 @@ export interface Contender extends Nature {
   test: RemoteDataset | null;
 }
 
+/** Knows of tastes: which films are alike, and what somebody’s own ratings say about others. */
+export function knowsTastes({ model }: Contender): boolean {
+  return model.factors > 0 || model.family === "item-knn";
+}
+
 /** A model in use, however it came about. */
 export interface Trained extends Contender {
   /** The fields of a factorization machine or hybrid model; empty for other models. */

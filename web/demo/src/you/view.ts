@@ -1,7 +1,7 @@
 /** The section "You": rate films, see what follows from it, take the ratings along or throw them away. */
 import type { App, Session } from "../app.js";
 import type { Film } from "../data/table.js";
-import { offersFor } from "../offers.js";
+import { offersFor, reasonText } from "../offers.js";
 import { fromStars, liked } from "../scale.js";
 import { announce, byId, download, h, icon, plural, replace } from "../ui/dom.js";
 import { combobox } from "../ui/combobox.js";
@@ -269,7 +269,7 @@ export async function mountYou(app: App): Promise<YouView> {
         filmRow({
           film,
           side: predicted(score, trained.predicts, scale, { outlook, best: offers[0]?.score ?? 0 }),
-          more: [reason],
+          more: [reasonText(reason)],
           moreLines: 2,
         }),
       ),
