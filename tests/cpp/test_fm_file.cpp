@@ -505,8 +505,8 @@ TEST_CASE("variances that do not fit the model are refused") {
   file.model = trainer->model();
   CHECK(Draft(file).outcome() == "nothing");
   CHECK(written(read_model(written(file))) == written(file));
-  for (const char* name : {"variance_constant", "variance_linear", "variational_priors",
-                           "variational_noise"}) {
+  for (const char* name :
+       {"variance_constant", "variance_linear", "variational_priors", "variational_noise"}) {
     CAPTURE(name);
     CHECK(Draft(file).without(name).outcome() == refused);
   }
