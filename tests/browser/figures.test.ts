@@ -1,6 +1,9 @@
-/** The page's own arithmetic: stars of a scale, shares of a distribution, the pace of a training. */
-import type { Distribution, EpochReport } from "featherfm";
+/** The page's own arithmetic: stars of a scale, shares of a distribution, the pace of a training, reasons in words. */
+import type { Distribution, EpochReport, Explanation } from "featherfm";
 import { describe, expect, it } from "vitest";
+import { Films } from "../../web/demo/src/data/films.js";
+import { makeSample } from "../../web/demo/src/data/sample.js";
+import { reasonFor } from "../../web/demo/src/reasons.js";
 import { starOf } from "../../web/demo/src/scale.js";
 import { outlooks } from "../../web/demo/src/shares.js";
 import { paceOf } from "../../web/demo/src/train/pace.js";
@@ -88,5 +91,62 @@ describe("the pace of a training", () => {
     // After a pause of a minute, the machine is slower.
     const slower = [100, 200, 60_000, 61_000, 62_000, 63_000, 64_000];
     expect(paceOf(reports(slower), 27)).toEqual({ perSecond: 1, left: 20 });
+  });
+});
+
+describe("the reason for a recommendation", () => {
+  const table = makeSample();
+  const [first, second, third] = table.films;
+  const films = new Films({
+    ...table,
+    films: [
+      { ...first, title: "Mrs. Brown (Her Majesty, Mrs. Brown)" },
+      { ...second, title: "The Adventures of Priscilla, Queen of the Desert" },
+      { ...third, title: "Ran" },
+    ] as typeof table.films,
+  });
+  const ids = [first?.id ?? "", second?.id ?? "", third?.id ?? ""];
+  const reason = (ratings: number[], features?: Explanation["features"]) =>
+    reasonFor(
+      {
+        score: 0,
+        base: 0,
+        contributions: ratings.map((contribution, k) => ({ item: ids[k] ?? "", contribution })),
+        ...(features !== undefined && { features }),
+      },
+      films,
+      "you",
+    );
+  const drama = { side: "item", field: "genres", category: "Drama" } as const;
+  const student = { side: "user", field: "occupation", category: "student" } as const;
+
+  it("is the two ratings that carried most, with titles that fit", () => {
+    expect(reason([0.1, 0.3, 0.2])).toBe(
+      "because you rated The Adventures of Priscilla, … and Ran",
+    );
+    expect(reason([0.4, -0.3, -0.2])).toBe("because you rated Mrs. Brown");
+  });
+
+  it("is a feature where that weighs more, and both where they weigh about as much", () => {
+    expect(reason([0.1, 0, 0], [{ ...drama, contribution: 0.5 }])).toBe("for Drama");
+    expect(
+      reason([0.3, 0, 0], [{ ...drama, contribution: 0.3 }, { ...student, contribution: 0.1 }]),
+    ).toBe("for Drama and the occupation student; because you rated Mrs. Brown");
+    expect(reason([0, 0, 0.4], [{ ...drama, contribution: 0.3 }])).toBe(
+      "because you rated Ran; for Drama",
+    );
+  });
+
+  it("is nothing that speaks against a film, is the film itself, or has no name", () => {
+    expect(reason([-0.1, 0, 0], [{ ...drama, contribution: -0.5 }])).toBe("");
+    expect(
+      reason(
+        [0, 0, 0],
+        [
+          { side: "item", field: "item", contribution: 0.7 },
+          { side: "item", field: "item-users", contribution: 0.5 },
+        ],
+      ),
+    ).toBe("");
   });
 });

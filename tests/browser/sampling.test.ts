@@ -20,7 +20,7 @@ describe.each(browsers)("a sampled machine in $name", ({ name, found }) => {
       );
     const slide = (section: string, position: number) =>
       visit.page.$eval(
-        `#${section}-ranking-surprise`,
+        `#${section}-ranking-optimism`,
         (element, value) => {
           (element as HTMLInputElement).value = value;
           element.dispatchEvent(new Event("input", { bubbles: true }));
@@ -32,7 +32,7 @@ describe.each(browsers)("a sampled machine in $name", ({ name, found }) => {
 
     it("is what surprises need: until there is one, the sliders say so", async () => {
       for (const section of ["recommend", "you"]) {
-        expect(await disabled(`#${section}-ranking-surprise`)).toBe(true);
+        expect(await disabled(`#${section}-ranking-optimism`)).toBe(true);
         expect(await visit.text(`#${section}-ranking`)).toMatch(
           /^Surprise meoffFor a model that knows how sure it is/,
         );
@@ -61,6 +61,18 @@ describe.each(browsers)("a sampled machine in $name", ({ name, found }) => {
       await visit.press("#cancel-button");
       await visit.untilText("#train-problem", /Training was cancelled/);
       expect(await titles("recommended")).toEqual(before);
+    });
+
+    it("keeps what it has when it is stopped", async () => {
+      await visit.press("#train-button");
+      await visit.untilText("#progress-text", /^Sweep (2[5-9]|[3-9]\d|\d{3}) of 512/);
+      await visit.press("#stop-button");
+      const words = await visit.untilText("#progress-text", /^Stopped after \d+ sweeps in/);
+      expect(Number(/\d+/.exec(words)?.[0])).toBeLessThan(512);
+      await visit.untilMeasured();
+      expect(await visit.text("#train-problem")).toBe("");
+      expect(await figure("model")).toBeLessThan(await figure("biases"));
+      expect(await visit.page.$$("#recommended .star-shares")).toHaveLength(10);
     });
 
     it("predicts better than the averages, and shows what its sampler learned of each field", async () => {
@@ -137,7 +149,18 @@ describe.each(browsers)("a sampled machine in $name", ({ name, found }) => {
       await visit.train();
       expect((await visit.texts("#recommended .film"))[0]).toMatch(/\d+ % chance of liking it$/);
       expect(await visit.page.$$("#recommended .star-shares")).toHaveLength(0);
-      expect(await disabled("#recommend-ranking-surprise")).toBe(false);
+      expect(await disabled("#recommend-ranking-optimism")).toBe(false);
+    });
+
+    it("is trained by variational inference as well, which is as sure of itself", async () => {
+      await visit.press("#train-form [name=solver][value=vb]");
+      await visit.press("#train-form [name=task][value=ordinal]");
+      await visit.train();
+      expect(await visit.text("#progress-text")).toMatch(/^20 epochs in/);
+      expect(await figure("model")).toBeLessThan(await figure("biases"));
+      expect(await visit.page.$$("#recommended .star-shares")).toHaveLength(10);
+      expect(await visit.text("#chain-note")).toBe("After 20 sweeps");
+      expect(await disabled("#recommend-ranking-optimism")).toBe(false);
     });
 
     it("gives way to other solvers, which have no stars to tell apart and nothing to surprise with", async () => {
@@ -146,7 +169,7 @@ describe.each(browsers)("a sampled machine in $name", ({ name, found }) => {
       expect(await chosen("task")).toBe("regression");
       expect(await visit.page.$eval("#chain", (chain) => (chain as HTMLElement).hidden)).toBe(true);
       await visit.train();
-      expect(await disabled("#recommend-ranking-surprise")).toBe(true);
+      expect(await disabled("#recommend-ranking-optimism")).toBe(true);
       expect(await visit.page.$$("#recommended .star-shares")).toHaveLength(0);
     });
   });

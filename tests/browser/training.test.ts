@@ -64,6 +64,21 @@ describe.each(browsers)("training in $name", ({ name, found }) => {
       await visit.press("#train-form button[type=reset]");
     });
 
+    it("can be stopped with what it has until then", async () => {
+      expect(
+        await visit.page.$eval("#stop-button", (button) => (button as HTMLButtonElement).disabled),
+      ).toBe(true);
+      await startLongTraining();
+      await visit.page.waitForSelector("#stop-button:enabled");
+      await visit.press("#stop-button");
+      await visit.untilText("#progress-text", /^Stopped after \d+ epochs? in/);
+      expect(await visit.text("#train-problem")).toBe("");
+      expect(await visit.text("#keep-note")).toMatch(/^In use: 256 factors/);
+      await visit.untilMeasured();
+      await visit.press("#train-form button[type=reset]");
+      await visit.train();
+    });
+
     it("that runs away is stopped with advice, and the old model stays", async () => {
       const before = await inUse();
       await visit.fill("learningRate", 1000);
