@@ -130,7 +130,13 @@ describe("the reason for a recommendation", () => {
   it("is a feature where that weighs more, and both where they weigh about as much", () => {
     expect(reason([0.1, 0, 0], [{ ...drama, contribution: 0.5 }])).toBe("for Drama");
     expect(
-      reason([0.3, 0, 0], [{ ...drama, contribution: 0.3 }, { ...student, contribution: 0.1 }]),
+      reason(
+        [0.3, 0, 0],
+        [
+          { ...drama, contribution: 0.3 },
+          { ...student, contribution: 0.1 },
+        ],
+      ),
     ).toBe("for Drama and the occupation student; because you rated Mrs. Brown");
     expect(reason([0, 0, 0.4], [{ ...drama, contribution: 0.3 }])).toBe(
       "because you rated Ran; for Drama",

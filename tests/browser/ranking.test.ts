@@ -102,7 +102,11 @@ describe.each(browsers)("models that rank in $name", ({ name, found }) => {
       for (const field of ["user", "item"]) await visit.press(`#field-choice [value=${field}]`);
       await visit.train();
       await expect
-        .poll(async () => (await films("recommended")).filter((row) => /for ([A-Z]|the (years|age|occupation))/.test(row)))
+        .poll(async () =>
+          (await films("recommended")).filter((row) =>
+            /for ([A-Z]|the (years|age|occupation))/.test(row),
+          ),
+        )
         .not.toHaveLength(0);
       for (const field of ["user", "item"]) await visit.press(`#field-choice [value=${field}]`);
     });
@@ -110,7 +114,7 @@ describe.each(browsers)("models that rank in $name", ({ name, found }) => {
     it("learn from fields as well, and so know newcomers", async () => {
       await choose("model", "hybrid");
       const checked = await visit.page.$$eval("#field-choice input:checked", (boxes) =>
-        boxes.map((box) => (box).value),
+        boxes.map((box) => box.value),
       );
       expect(checked).toEqual(["user", "item"]);
       // What is made from the ratings is not for them.
