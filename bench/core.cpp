@@ -3,8 +3,8 @@
 // the median of several runs. With the argument "catalogue", catalogue.h's instead.
 //
 // The ratings are those of the file that the second argument names, or else synthetic, in the shape
-// of MovieLens-100K's training folds (943 users, 1682 items, 80,000 ratings with a popularity skew):
-// the speed of all but the ranking losses does not depend on the values.
+// of MovieLens-100K's training folds (943 users, 1682 items, 80,000 ratings with a popularity
+// skew): the speed of all but the ranking losses does not depend on the values.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -160,8 +160,7 @@ void ranking_models(const std::shared_ptr<const Interactions>& data) {
     options.positive_from = 4;
     const SeenItems seen(*data);
     return epoch_time(
-        *make_hybrid_sgd(options,
-                         {make_feature_space(*data, seen, {}, {}, nullptr), data, seen}),
+        *make_hybrid_sgd(options, {make_feature_space(*data, seen, {}, {}, nullptr), data, seen}),
         options.epochs);
   });
   report("implicit-als-sweep-k", 64, 3, [&] {

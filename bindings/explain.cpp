@@ -86,19 +86,17 @@ val to_object(const Explanation& explanation, std::span<const std::uint32_t> ite
 }
 
 // `score`: the one to be explained; that of the folded-in user when left out.
-val explained(ServedModel& model, const Start& start, const GivenRatings& given,
-              std::uint32_t item, std::optional<float> regularization,
-              std::optional<float> score) {
+val explained(ServedModel& model, const Start& start, const GivenRatings& given, std::uint32_t item,
+              std::optional<float> regularization, std::optional<float> score) {
   const ScoreParts folded =
       model.posterior()
           ? SampleFoldIn(model.file.fm(), model.towers, model.sample_towers(), start.sampled)
                 .explain(given, item, regularization)
           : model.fold_in().explain(given, item, start.user, regularization);
   const float told = score.value_or(folded.score);
-  return to_object(model.file.is_fm()
-                       ? featherfm::explain(folded, told, model.file.fm(), start.row.row(0), item,
-                                            given.items)
-                       : featherfm::explain(folded, told),
+  return to_object(model.file.is_fm() ? featherfm::explain(folded, told, model.file.fm(),
+                                                           start.row.row(0), item, given.items)
+                                      : featherfm::explain(folded, told),
                    given.items);
 }
 
@@ -106,7 +104,7 @@ val explained_by_neighbours(const ServedModel& model, std::span<const std::uint3
                             std::span<const float> worth, std::uint32_t item) {
   require_row(item, model.towers.items, "item");
   const ScoreParts parts = explain_by_neighbours(*model.file.neighbours(), met, worth, item);
-  return to_object(featherfm::explain(parts, parts.score), met);
+  return to_object({parts.score, parts.base, parts.contributions, {}}, met);
 }
 
 }  // namespace

@@ -207,9 +207,9 @@ struct Request {
 std::vector<Scored> ordered(const ServedModel& model, const Request& request,
                             std::vector<Scored> pool) {
   if (!request.order.any()) return pool;
-  return rerank(pool, request.n, request.order, model.towers.items, model.towers.factors,
-                request.order.novelty > 0 ? model.information("novelty")
-                                          : std::span<const float>{});
+  return rerank(
+      pool, request.n, request.order, model.towers.items, model.towers.factors,
+      request.order.novelty > 0 ? model.information("novelty") : std::span<const float>{});
 }
 
 // The list from `best`, which come in order of their scores; `towers` as in scored_to_js().
@@ -241,9 +241,8 @@ val sampled_top(const ServedModel& model, const SampleUser& user, const Request&
   // all the way down.
   const std::size_t ranked = request.min_score ? items : request.pool();
   std::vector<Scored> best;
-  for (const Scored& scored :
-       optimistic_top(model.sample_towers(), user, items, ranked, request.optimism,
-                      request.filter(seen))) {
+  for (const Scored& scored : optimistic_top(model.sample_towers(), user, items, ranked,
+                                             request.optimism, request.filter(seen))) {
     if (best.size() == request.pool()) break;
     const float mean = predictions.predict(user, scored.index).mean;
     if (request.min_score && mean < *request.min_score) continue;
@@ -291,8 +290,8 @@ val recommend(ServedModel& model, const val& users, bool filter_seen, const val&
         continue;
       }
       if (model.file.neighbours()) {
-        result.call<void>(
-            "push", shown_by_neighbours(model, Neighbourhood(model).of(user), request, seen));
+        result.call<void>("push",
+                          shown_by_neighbours(model, Neighbourhood(model).of(user), request, seen));
         continue;
       }
       UserRow row = user_row(model.towers, user);

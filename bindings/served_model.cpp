@@ -17,9 +17,10 @@ void require_implicit(const ServedModel& model) {
 std::span<const float> ServedModel::information(const char* argument) const {
   if (information_.empty()) {
     if (file.seen.users() != towers.users.rows()) {
-      fail(ErrorCode::invalid_argument, argument,
-           {"the model does not know how popular its items are: it was saved without what its users "
-            "have seen, or comes from elsewhere"});
+      fail(
+          ErrorCode::invalid_argument, argument,
+          {"the model does not know how popular its items are: it was saved without what its users "
+           "have seen, or comes from elsewhere"});
     }
     information_ = self_information(file.seen.item_counts(towers.items.rows()), file.seen.users());
   }

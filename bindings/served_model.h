@@ -47,8 +47,8 @@ class ServedModel {
     return *sample_towers_;
   }
 
-  // -log2 of each item's popularity in training (rank/rerank.h), made at first use. `argument`: what
-  // asks for it, where the model does not know how popular its items are.
+  // -log2 of each item's popularity in training (rank/rerank.h), made at first use. `argument`:
+  // what asks for it, where the model does not know how popular its items are.
   std::span<const float> information(const char* argument) const;
 
   ModelFile file;

@@ -63,9 +63,7 @@ class TrainerHandle {
   // validationUnitsPerDay, encoders}.
   TrainerHandle(const val& options, const std::string& options_text, const DataHandle& data,
                 const DataHandle& validation, const ModelHandle& start, const Options& description)
-      : options_text_(options_text),
-        encoders_(description.text("encoders")),
-        data_(data) {
+      : options_text_(options_text), encoders_(description.text("encoders")), data_(data) {
     if (start) earlier_ = start->file.seen;
     const Options given(options);
     family_ = given.text("model");

@@ -22,14 +22,13 @@ class Places {
   std::vector<std::uint32_t> places_;
 };
 
-// The base takes what is left, so that the parts sum to the score.
+// The base is what is left, so that the parts sum to the score.
 void balance(Explanation& explanation) {
   double rest = explanation.score;
   for (float& contribution : explanation.contributions) {
     contribution += 0.0f;  // no -0 is shown to anybody
     rest -= double{contribution};
   }
-  for (const ColumnShare& column : explanation.columns) rest -= double{column.share};
   explanation.base = static_cast<float>(rest);
 }
 

@@ -1,7 +1,8 @@
 // Why a model gives a user a score: which of the user's own ratings carried it, and, of a
 // factorization machine, which features.
 //
-//   score = base + sum of the ratings' contributions + sum of the columns' shares
+//   score = base + sum of the ratings' contributions
+//   base  = rest + sum of the columns' shares
 //
 // The ratings. A user's parameters are what the ratings made of them: with the items held, the
 // penalised least squares of rank/fold_in.h, x = A^-1 sum_j z_j t_j, is linear in the targets, so
@@ -37,7 +38,8 @@ struct ColumnShare {
 struct Explanation {
   float score = 0, base = 0;         // in the units of the score
   std::vector<float> contributions;  // of the ratings, in their order
-  std::vector<ColumnShare> columns;  // the user's, then the item's; none of other models
+  std::vector<ColumnShare> columns;  // of the base: the user's, then the item's; none of other
+                                     // models
 };
 
 // What a user rated in training, each item once: of an item that was rated anew the last rating.

@@ -132,8 +132,8 @@ TEST_CASE("neighbours rank MovieLens far better than popularity") {
   const auto model = trained({}, data);
   const SeenItems met = what_counts(*data);
   const std::uint32_t ks[] = {10};
-  const auto metrics = ranking_metrics(NeighbourScorer(model, met), model.towers(met.users()),
-                                       test, data.get(), {ks, 0});
+  const auto metrics = ranking_metrics(NeighbourScorer(model, met), model.towers(met.users()), test,
+                                       data.get(), {ks, 0});
   CHECK(metrics.at[0].ndcg > 0.38);
   CHECK(ranking_metrics(popularity(*data).towers(), test, data.get(), {ks, 0}).at[0].ndcg < 0.28);
 }

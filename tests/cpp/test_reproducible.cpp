@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/normal.h"
+#include "model/compressed.h"
 #include "model/posterior_prediction.h"
 #include "rank/fold_in.h"
 #include "rank/sample_fold_in.h"
@@ -16,6 +17,7 @@
 #include "support_fm.h"
 #include "support_gibbs.h"
 #include "train/biases.h"
+#include "train/fm_vb.h"
 #include "train/implicit_als.h"
 #include "train/item_knn.h"
 #include "train/mf_als.h"
@@ -278,6 +280,44 @@ TEST_CASE("parts of the normal distribution and gamma draws give the same bits e
   normal_cdf(scores.data(), scores.size());
   hash.add(scores);
   CHECK(hash.value() == 0x1f841b53aab45cb9u);
+}
+
+TEST_CASE("variances have the same bits everywhere, and so has what they predict") {
+  struct Expected {
+    Task task;
+    std::uint64_t hash;
+  };
+  for (const auto& [task, expected] : {Expected{Task::regression, 0x3d982c002d6fdc85u},
+                                       Expected{Task::classification, 0x4115006be08528d0u},
+                                       Expected{Task::ordinal, 0xffafb0c7bceb4711u}}) {
+    FmVbOptions options;
+    options.task = task;
+    options.factors = 6;
+    const FmData data = fixed_world(task);
+    const auto trainer = make_fm_vb(options, data);
+    Hash hash;
+    hash.add(hash_of(*trainer));
+    const FactorizationMachine& model = trainer->model();
+    const auto& [variances, priors, noise] = *model.posterior->variational;
+    hash.add(variances.linear).add(variances.factors.storage()).add({&variances.constant, 1});
+    for (const double x : priors) hash.add(std::bit_cast<std::uint64_t>(x));
+    for (const double x : noise) hash.add(std::bit_cast<std::uint64_t>(x));
+    hash.add(model.posterior->cutpoints.storage());
+    PosteriorScores predicted(model, *data.validation);
+    while (!predicted.advance()) {
+    }
+    for (const Predicted& one : predicted.predicted()) {
+      hash.add(std::bit_cast<std::uint32_t>(one.mean));
+      hash.add(std::bit_cast<std::uint32_t>(one.deviation));
+    }
+    if (task == Task::regression) {
+      const MatrixFactorization small = compressed(model.towers(), model.posterior.get(), 3);
+      hash.add(small.user_factors.storage()).add(small.item_factors.storage());
+      hash.add(small.user_biases).add(small.item_biases);
+    }
+    CAPTURE(static_cast<int>(task));
+    CHECK(hash.value() == expected);
+  }
 }
 
 TEST_CASE("sampled machines have the same bits everywhere, and so has what they predict") {

@@ -80,6 +80,21 @@ describe("metrics of the lists themselves", () => {
       ff.evaluate(unseen, held, { metrics: ["novelty@5"], train })["novelty@5"],
     ).toBeGreaterThan(0);
   });
+  test("know the lists of neighbours, but no distance where items have no vectors", async () => {
+    const neighbours = ff.train(train, { model: "item-knn" });
+    const found = ff.evaluate(neighbours, held, { metrics: ["gini@5", "novelty@5"], train });
+    expect(found["gini@5"]).toBeGreaterThan(0);
+    expect(found["novelty@5"]).toBeGreaterThan(0);
+    for (const options of [{ model: "item-knn" }, { model: "popularity" }] as const) {
+      const without = ff.train(train, options);
+      await expectFailure(
+        () => ff.evaluate(without, held, { metrics: ["diversity@5"] }),
+        ArgumentError,
+        "INVALID_ARGUMENT",
+        "metrics",
+      );
+    }
+  });
   test("tell popularity from a personal model", () => {
     const popular = ff.train(train, { model: "popularity" });
     const metrics = ["gini@5", "novelty@5", "coverage@5"] as const;

@@ -34,8 +34,11 @@ const scoreOf = (model: Model, user: Id, item: Id): number => {
   return score;
 };
 
-const sum = ({ base, contributions, features = [] }: Explanation) =>
-  [...contributions, ...features].reduce((total, { contribution }) => total + contribution, base);
+const sum = ({ base, contributions }: Explanation) =>
+  contributions.reduce((total, { contribution }) => total + contribution, base);
+/** What of the base is no feature's. */
+const rest = ({ base, features = [] }: Explanation) =>
+  features.reduce((left, { contribution }) => left - contribution, base);
 
 describe("model.explain(user, item)", () => {
   test.each([
@@ -48,7 +51,12 @@ describe("model.explain(user, item)", () => {
     { model: "svd", factors: 4, fill: 0 },
     { model: "svd", factors: 4, fill: "user-mean" },
     { model: "popularity" },
+    { model: "biases" },
+    { model: "implicit-als", factors: 4 },
+    { model: "hybrid", factors: 4 },
+    { model: "hybrid", factors: 4, loss: "logistic", positiveFrom: 3 },
     { model: "fm", factors: 4 },
+    { model: "fm", factors: 4, solver: "vb" },
     { model: "fm", factors: 4, solver: "mcmc", samples: 6, burnIn: 2, keep: 3 },
     { model: "fm", factors: 4, solver: "mcmc", task: "ordinal", samples: 6, burnIn: 2, keep: 3 },
   ] as const)("sums to the score of %j", (options) => {
@@ -120,6 +128,36 @@ describe("model.explain(user, item)", () => {
     ).toBe(features.length);
   });
 
+  test("of neighbours is what each rating counts", () => {
+    const model = ff.train(data, { model: "item-knn" });
+    for (const item of [100, 117]) {
+      const explanation = model.explain("u3", item);
+      expect(explanation.base).toBe(0);
+      expect(sum(explanation)).toBeCloseTo(at(model.predict(["u3"], [item]), 0), 4);
+    }
+  });
+
+  test("of a hybrid model gives the features too", () => {
+    const model = ff.train(rich, { model: "hybrid", factors: 3, epochs: 3 });
+    const [user, item] = [at(rich.userIds(), 4), at(rich.itemIds(), 2)];
+    const explanation = model.explain(user, item);
+    expect(sum(explanation)).toBeCloseTo(scoreOf(model, user, item), 4);
+    expect(explanation.features?.map(({ side }) => side)).toContain("user");
+    expect(explanation.features?.map(({ field }) => field)).toContain("item");
+    const guest = model.foldInUser([{ item, rating: 5 }]).explain(at(rich.itemIds(), 3));
+    expect(rest(guest)).toBeCloseTo(model.parameters().constant, 4);
+  });
+
+  test("follows a user who is brought up to date", () => {
+    const model = ff.train(ff.dataset(sample()), { model: "implicit-als", factors: 3 });
+    model.updateUser("u5", [{ item: 103, rating: 5 }]);
+    const explanation = model.explain("u5", 104);
+    expect(ids(explanation.contributions)).toEqual([103]);
+    expect(sum(explanation)).toBeCloseTo(scoreOf(model, "u5", 104), 4);
+    // With the items held, that is all there is of the user.
+    expect(explanation.base).toBeCloseTo(0, 4);
+  });
+
   test("names the buckets of numbers", () => {
     const aged = ff.dataset({
       ...sample({ users: 12, items: 6 }),
@@ -144,6 +182,7 @@ describe("model.explain(user, item)", () => {
     const explanation = guest.explain(at(rich.itemIds(), 3));
     expect(explanation.features?.length).toBeGreaterThan(1);
     expect(sum(explanation)).toBeCloseTo(explanation.score, 4);
+    expect(rest(explanation)).toBeCloseTo(model.parameters().constant, 4);
   });
 
   test("works without the dataset, after a file, and after training went on", () => {

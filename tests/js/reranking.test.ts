@@ -127,6 +127,34 @@ describe("diversity and novelty", () => {
     expect(popular.recommend("u1", { diversity: 0.9 })).toEqual(popular.recommend("u1"));
     expect(ids(popular.recommend("u1", { novelty: 1 }))).not.toEqual(ids(popular.recommend("u1")));
   });
+  test("work with neighbours, and minScore too", () => {
+    const neighbours = ff.train(data, { model: "item-knn" });
+    const all = neighbours.recommend("u1", { n: 200 });
+    expect(neighbours.recommend("u1", { diversity: 0.9 })).toEqual(all.slice(0, 10));
+    expect(ids(neighbours.recommend("u1", { novelty: 1 }))).not.toEqual(ids(all.slice(0, 10)));
+    const least = at(all, 7).score;
+    const good = all.filter(({ score }) => score >= least);
+    expect(neighbours.recommend("u1", { n: 200, minScore: least })).toEqual(good);
+    const guest = neighbours.foldInUser(ratings);
+    expect(guest.recommend({ minScore: 1e30 })).toEqual([]);
+    expect(guest.recommend({ filter: () => false })).toEqual([]);
+  });
+  test("know the items of a model that is brought up to date", async () => {
+    const fresh = new FeatherClient();
+    try {
+      const there = await fresh.train(await fresh.dataset(lists), {
+        model: "implicit-als",
+        factors: 3,
+      });
+      const one = (item: Id) => item === 9999 || item === 104;
+      const options = { filter: one, filterSeen: false };
+      expect(ids(await there.recommend("u1", options))).toEqual([104]);
+      await there.updateItem(9999, [{ user: "u1", rating: 5 }]);
+      expect(new Set(ids(await there.recommend("u1", options)))).toEqual(new Set([104, 9999]));
+    } finally {
+      fresh.close();
+    }
+  });
   test("need to know how popular items are", async () => {
     const unseen = ff.loadModel(model.save({ seen: false }));
     expect(unseen.recommend("u1", { diversity: 0.5 })).toHaveLength(10);

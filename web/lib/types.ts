@@ -411,7 +411,7 @@ export interface FeatureContribution {
 }
 
 /**
- * Why a score is what it is: `score = base + sum of contributions + sum of features`.
+ * Why a score is what it is: `score = base + sum of contributions`, and of models with features `base = rest + sum of features`.
  *
  * The contribution of a rating is its part in the least-squares solution that places the user (Hu, Koren, Volinsky
  * 2008, section 5). Of a user of the model, what training made of the user beyond that solution is in the base.
@@ -422,12 +422,12 @@ export interface Explanation {
    * score.
    */
   score: number;
-  /** What neither ratings nor features carry: global mean, biases, and the rest of the user's own parameters. */
+  /** What no rating of the user carries: global mean, biases, features, and the rest of the user's own parameters. */
   base: number;
   /** The user's own ratings, largest absolute contribution first. */
   contributions: Contribution[];
   /**
-   * For the families "fm" and "hybrid": what each feature gives, linear weight and half of each pair it is in (its Shapley value), largest
+   * For the families "fm" and "hybrid": what of the base each feature gives, linear weight and half of each pair it is in (its Shapley value), largest
    * absolute contribution first. What ratings are about, the user's own column, is not among them.
    */
   features?: FeatureContribution[];

@@ -71,7 +71,7 @@ type SpaceOf<O> = O extends unknown
   ? {
       [K in keyof O]: K extends "model"
         ? O[K]
-        : K extends "optimizer" | "solver"
+        : K extends "optimizer" | "solver" | "loss"
           ? O[K] | Choices<string>
           : Searched<O[K]>;
     }

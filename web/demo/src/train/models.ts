@@ -128,7 +128,7 @@ function choose(choice: Choice): ModelOptions {
       if (solver === "mcmc" || solver === "vb") return { model, solver, task };
       return { model, solver, task: task === "ordinal" ? "regression" : task };
     case "hybrid":
-      return { model, loss: rankingLoss, optimizer: steps } as ModelOptions;
+      return { model, loss: rankingLoss, optimizer: steps };
     case "implicit-als":
       return { model, solver: choice.implicitSolver };
     case "item-knn":

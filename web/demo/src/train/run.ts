@@ -51,7 +51,7 @@ export interface Source {
 
 /** Of a model that is not trained yet. */
 export const natureWith = (settings: Settings, { scale }: Pick<Source, "scale">): Nature =>
-  natureOf(modelOptions(settings, scale) as Readonly<Record<string, unknown>> & ModelOptions);
+  natureOf(modelOptions(settings, scale));
 
 /** The two halves, with the ratings as 1 and 0 where labels are to be learned. The same settings give the same halves. */
 export async function cut(
