@@ -4,6 +4,7 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "support_hybrid.h"
@@ -18,7 +19,8 @@ constexpr std::uint32_t many = 50;  // items
 // The biases of items after training, in their order.
 std::vector<float> item_biases(const FactorizationMachine& model) {
   const ColumnField& items = *model.space.find(item_field);
-  return {model.linear.begin() + items.begin, model.linear.begin() + items.begin + items.columns};
+  const auto biases = std::span(model.linear).subspan(items.begin, items.columns);
+  return {biases.begin(), biases.end()};
 }
 
 // One user likes item 0 of many; the biases of items one epoch later.
@@ -35,7 +37,7 @@ FactorizationMachine with_biases(const HybridOptions& options, std::uint32_t use
   const HybridData data = hybrid_data(shared_data(users, many, {{0, 0, 1}}));
   FactorizationMachine model =
       hybrid_machine(options, data.space, initial_hybrid(options, data, nullptr));
-  std::ranges::copy(biases, model.linear.begin() + data.space.find(item_field)->begin);
+  std::ranges::copy(biases, &model.linear[data.space.find(item_field)->begin]);
   return model;
 }
 
@@ -126,7 +128,7 @@ TEST_CASE("later draws of WARP stand for a better rank and a smaller step", "[hy
     if (moved == 0) continue;
     ++found;
     bool in_ten_draws = false;
-    for (int draws = 1; draws <= 10; ++draws) {
+    for (std::uint32_t draws = 1; draws <= 10; ++draws) {
       in_ten_draws |= close(double{moved}, 0.01 * std::log((many - 1) / draws));
     }
     CHECK(in_ten_draws);
