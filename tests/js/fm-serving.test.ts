@@ -243,9 +243,9 @@ describe("a new user", () => {
       expect(sum).toBeCloseTo(score, 4);
       expect(score).toBeCloseTo(at(guest.predict([104], { clip: false }), 0), 4);
       expect(new Set(ids(contributions))).toEqual(new Set([100, 101, 106]));
-      // The base is what the features alone give.
-      const described = model.foldInUser([], { ...(features && { features }) });
-      expect(base).toBeCloseTo(at(described.predict([104], { clip: false }), 0), 4);
+      // The base, features included, is what there is without any rating.
+      const nobody = model.foldInUser([], { ...(features && { features }) });
+      expect(base).toBeCloseTo(at(nobody.predict([104], { clip: false }), 0), 4);
     }
   });
 
