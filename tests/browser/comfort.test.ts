@@ -72,6 +72,10 @@ describe.each(browsers)("comfort in $name", ({ name, found }) => {
         await sampleBriefly(visit);
         await visit.press("#compare-fields");
         await visit.untilText("#compare-text", /trained and measured/);
+        // Figures of a model that ranks.
+        await visit.press("#train-form [name=model][value=hybrid]");
+        await visit.train();
+        await visit.untilText("#compare-left-title", /Hybrid/);
         // Own ratings, a message with an undo, an error, an open list.
         await visit.rate(1, 5);
         await visit.rate(3, 2);
@@ -149,6 +153,16 @@ describe.each(browsers)("comfort in $name", ({ name, found }) => {
         await sampleBriefly(visit);
         await visit.page.waitForSelector("#recommended .star-shares");
         expect(await movedFrom(withChain)).toEqual([]);
+
+        // And one that ranks, with figures of its own, beside the one before it.
+        await visit.press("#train-form [name=model][value=implicit-als]");
+        const ranking = await places();
+        await visit.train();
+        await visit.untilText("#compare-left-title", /Implicit ALS/);
+        await visit.press("#compare-person-button");
+        await visit.page.select("#compare-right", "popularity");
+        await visit.untilText("#compare-right-title", /Popularity/);
+        expect(await movedFrom(ranking)).toEqual([]);
         await visit.close();
       },
     );

@@ -205,7 +205,7 @@ describe.each(browsers)("a factorization machine in $name", ({ name, found }) =>
     it("predicts how probably somebody likes a film", async () => {
       await visit.press("#train-form [name=task][value=classification]");
       await visit.train();
-      expect(await visit.text("#error-name")).toBe("Log loss");
+      expect(await visit.text("#figures-head th:nth-child(2)")).toBe("Log loss");
       expect(await figure("model")).toBeLessThan(await figure("biases"));
       expect(await figure("model")).toBeLessThan(Math.LN2);
       expect(await visit.text("#recommended-note")).toMatch(/^Chance of 4 stars or more/);
