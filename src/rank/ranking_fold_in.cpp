@@ -32,15 +32,21 @@ void RankingFoldIn::step(std::size_t rating, const float* source, float slope) {
   float sizes = 0;
   for (std::size_t f = 0; f < width; ++f) {
     const float g = slope * source[f], size = rule_.learning_rate / std::sqrt(squares_[f]);
-    moves[f] -= size * g;
+    moves[f] -= size * g / scale_;
     moved_[f] -= size * g;
     squares_[f] += g * g;
     sizes += size;
   }
   if (alpha_ == 0 || width == 0) return;
   const float kept = 1 / (1 + alpha_ * sizes / static_cast<float>(width));
-  for (float& x : moves_.storage()) x *= kept;
   for (float& x : moved_) x *= kept;
+  scale_ *= kept;
+  if (scale_ < 1e-10f) settle();
+}
+
+void RankingFoldIn::settle() {
+  for (float& x : moves_.storage()) x *= scale_;
+  scale_ = 1;
 }
 
 void RankingFoldIn::place(const GivenRatings& given, const UserRow& start,
@@ -49,6 +55,7 @@ void RankingFoldIn::place(const GivenRatings& given, const UserRow& start,
   alpha_ = regularization.value_or(rule_.regularization);
   const std::size_t k = towers_.factors, stride = towers_.items.stride();
   moved_.assign(stride, 0);
+  scale_ = 1;
   moves_ = Matrix(given.items.size(), k + 1);
   if (!towers_.fold_in.own_parameters) return;
   user_.assign(stride, 0);
@@ -91,6 +98,7 @@ void RankingFoldIn::place(const GivenRatings& given, const UserRow& start,
       }
     }
   }
+  settle();
   if (finite(moves_.storage())) return;
   fail(ErrorCode::out_of_range, "ratings", {"weights are too large to be learned from"});
 }

@@ -34,13 +34,17 @@ class RankingFoldIn {
   // Leaves in moves_ what each rating moved the user by.
   void place(const GivenRatings& given, const UserRow& start, std::optional<float> regularization);
   void step(std::size_t rating, const float* source, float slope);
+  void settle();
   float score(std::uint32_t item) const;  // of the user as it stands, without its bias
 
   const Towers& towers_;
   const RankingRule& rule_;
   bool logistic_;
   float alpha_ = 0;
-  Matrix moves_;         // ratings x (factors + 1): vector, then bias
+  // ratings x (factors + 1): vector, then bias. What each rating moved the user by is `scale_`
+  // times its row, so that the penalty's pull on all of them takes no time.
+  Matrix moves_;
+  float scale_ = 1;
   AlignedFloats moved_;  // their sum
   AlignedFloats user_;   // start and moves, then 1
   AlignedFloats squares_, source_;

@@ -302,6 +302,36 @@ TEST_CASE("a continued space keeps its columns, its days and what it knew of use
   }
 }
 
+TEST_CASE("rows of a continued space sum to one by what it knows now, not by what it knew") {
+  DerivedColumns derived;
+  derived.normalized = true;
+  const FeatureSpace before = few_space(derived);
+  CHECK(before.normalized);
+  // User 1, of whom nothing was known, says their age; an item gets one genre in the place of two.
+  const std::vector<FeatureField> features{
+      {"age", Side::user, 1, sparse_rows({{}, {{0, 0.5f}}})},
+      {"genre", Side::item, 2, sparse_rows({{}, {}, {{1, 2}}})},
+      {"place", Side::context, 2, {}}};
+  const Interactions data = few_events();
+  const FeatureSpace after = make_feature_space(data, SeenItems(data), features, derived, &before);
+  CHECK(after.normalized);
+  const auto normalized = [](const SparseRows& rows, std::uint32_t r) {
+    return entries_of(rows.normalized().row(r));
+  };
+  const std::uint32_t age = begin_of(after, "age"), item = begin_of(after, "item"),
+                      genre = begin_of(after, "genre");
+  CHECK(normalized(*before.users, 0) == Entries{{0, 0.8f}, {age, 0.2f}});
+  CHECK(normalized(*before.users, 1) == Entries{{1, 1}});
+  CHECK(normalized(*after.users, 0) == Entries{{0, 0.8f}, {age, 0.2f}});
+  const auto third = static_cast<float>(1 / 1.5);
+  CHECK(normalized(*after.users, 1) == Entries{{1, third}, {age, third * 0.5f}});
+  CHECK(normalized(*before.items, 2) ==
+        Entries{{item + 2, 0.5f}, {genre, 0.25f}, {genre + 1, 0.25f}});
+  const auto one_of_three = static_cast<float>(1 / 3.0);
+  CHECK(normalized(*after.items, 2) ==
+        Entries{{item + 2, one_of_three}, {genre + 1, one_of_three * 2}});
+}
+
 TEST_CASE("parameters cannot go on where fields are missing or have become smaller") {
   const FeatureSpace before = few_space(everything);
   CHECK(error_of([&] { column_translation(before, few_space({})); }) == "INVALID_ARGUMENT data");

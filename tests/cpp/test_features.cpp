@@ -1,6 +1,7 @@
 #include "data/features.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <cmath>
 #include <limits>
 
 #include "data/row_set.h"
@@ -57,6 +58,24 @@ TEST_CASE("a subset has the rows in the order asked for, repeated or empty where
   CHECK(part.row(3).size() == 0);
   CHECK(part.row(4).size() == 0);
   CHECK(rows.subset({}).rows() == 0);
+}
+
+TEST_CASE("normalized rows sum to one in absolute value, and rows of nothing stay so") {
+  const SparseRows rows = sparse_rows({{{2, 0.5f}, {0, -1.5f}}, {}, {{1, 3}}, {{0, 0}, {2, 0}}});
+  const SparseRows result = rows.normalized();
+  CHECK(entries_of(result.row(0)) == Entries{{2, 0.25f}, {0, -0.75f}});
+  CHECK(result.row(1).size() == 0);
+  CHECK(entries_of(result.row(2)) == Entries{{1, 1}});
+  CHECK(entries_of(result.row(3)) == Entries{{0, 0}, {2, 0}});
+  CHECK(rows.row(1).normalizer() == 1);
+  // Sums beyond what a float holds, and below what its reciprocal does.
+  constexpr float most = std::numeric_limits<float>::max();
+  const SparseRows extreme = sparse_rows({{{0, most}, {1, most}}, {{0, 1e-30f}, {1, 3e-30f}}});
+  const auto half = extreme.normalized().values;
+  CHECK(std::abs(half[2] - 0.25f) < 1e-6f);
+  CHECK(std::abs(half[3] - 0.75f) < 1e-6f);
+  CHECK(half[0] == half[1]);
+  CHECK(std::isfinite(half[0]));
 }
 
 TEST_CASE("well-formed rows pass, empty ones and zeros too") {

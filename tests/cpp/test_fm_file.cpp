@@ -10,6 +10,7 @@
 #include "rank/fold_in.h"
 #include "support_fm.h"
 #include "support_gibbs.h"
+#include "support_hybrid.h"
 #include "train/fm_vb.h"
 
 using namespace featherfm;
@@ -62,6 +63,26 @@ ModelFile sampled_model(Task task = Task::ordinal, std::uint32_t sample_factors 
   ModelFile file;
   file.family = "fm";
   file.model = sampled(options, world_data(world, everything));
+  file.seen = world.seen;
+  return file;
+}
+
+// Users and items with features, trained to rank by likes from 4 on.
+ModelFile hybrid_model(StepRule steps = StepRule::adagrad) {
+  const SmallWorld world = small_world(users, items, 20, 4);
+  HybridOptions options;
+  options.factors = 3;
+  options.epochs = 2;
+  options.steps = steps;
+  options.max_sampled = 7;
+  options.kth = 2;
+  options.positives = 4;
+  options.user_regularization = 0.125f;
+  options.positive_from = 4.0f;
+  ModelFile file;
+  file.family = "hybrid";
+  file.model =
+      trained_hybrid(options, hybrid_data(shared(world.data), std::span(world.features).first(2)));
   file.seen = world.seen;
   return file;
 }
@@ -644,4 +665,118 @@ TEST_CASE("random damage to the file of a sampled machine never does more than b
     }
   }
   CHECK(accepted > 30);
+}
+
+TEST_CASE("a hybrid model is read back with its pairs, its rule for newcomers and its memory") {
+  for (const StepRule steps : {StepRule::adagrad, StepRule::adadelta}) {
+    const ModelFile file = hybrid_model(steps);
+    const ModelFile read = read_model(written(file));
+    check_same(file, read);
+    CHECK(written(read) == written(file));
+    CHECK(read.fm().pairs == Pairs::between_sides);
+    CHECK(read.fm().space.normalized);
+    REQUIRE(read.fm().fold_in.ranking);
+    const RankingRule& rule = *read.fm().fold_in.ranking;
+    CHECK(rule.loss == RankingLoss::warp);
+    CHECK(rule.learning_rate == 0.05f);
+    CHECK(rule.regularization == 0.125f);
+    CHECK(rule.max_sampled == 7);
+    CHECK(rule.kth == 2);
+    CHECK(rule.positives == 4);
+    CHECK(rule.positive_from == 4.0f);
+    REQUIRE(read.fm().memory);
+    const StepMemory &one = *file.fm().memory, &two = *read.fm().memory;
+    CHECK(one.linear == two.linear);
+    CHECK(one.linear_steps == two.linear_steps);
+    CHECK(one.linear_steps.empty() == (steps == StepRule::adagrad));
+    CHECK(std::ranges::equal(one.factors.storage(), two.factors.storage()));
+    CHECK(std::ranges::equal(one.factor_steps.storage(), two.factor_steps.storage()));
+  }
+}
+
+TEST_CASE("a hybrid model without memory or rule serves, and starts its steps anew") {
+  Draft draft(hybrid_model());
+  CHECK(draft.outcome() == "nothing");
+  CHECK(draft.without("memory_linear").without("memory_factors").outcome() == "nothing");
+  CHECK(draft.without("ranking_positive_from").outcome() == "nothing");
+  CHECK(draft.without("ranking_steps").outcome() == "nothing");
+  CHECK(Draft(hybrid_model(StepRule::adadelta)).outcome() == "nothing");
+}
+
+TEST_CASE("memory of steps that no training can have left is refused") {
+  const ModelFile file = hybrid_model(StepRule::adadelta);
+  const std::size_t columns = file.fm().columns();
+  for (const char* name : {"memory_linear", "memory_linear_steps"}) {
+    CAPTURE(name);
+    std::vector<float> values(columns, 1);
+    CHECK(Draft(file).floats(name, values).outcome() == "nothing");
+    for (const float bad : {-1.0f, not_a_number, infinity}) {
+      values.back() = bad;
+      CHECK(Draft(file).floats(name, values).outcome() == refused);
+    }
+    CHECK(Draft(file).floats(name, {}).outcome() == refused);
+    CHECK(Draft(file).floats(name, std::vector<float>(columns + 1)).outcome() == refused);
+  }
+  for (const char* name : {"memory_factors", "memory_factor_steps"}) {
+    CAPTURE(name);
+    CHECK(Draft(file).without(name).outcome() == refused);
+    CHECK(Draft(file).matrix(name, columns, 3).outcome() == "nothing");
+    CHECK(Draft(file).matrix(name, columns, 2).outcome() == refused);
+    CHECK(Draft(file).matrix(name, columns, 4).outcome() == refused);
+    CHECK(Draft(file).matrix(name, columns - 1, 3).outcome() == refused);
+    CHECK(Draft(file).matrix(name, columns, 3, -1).outcome() == refused);
+    CHECK(Draft(file).matrix(name, columns, 3, not_a_number).outcome() == refused);
+  }
+}
+
+TEST_CASE("rules for newcomers out of the options' ranges are refused") {
+  const ModelFile file = hybrid_model();
+  const auto text = [&](const char* key, const char* value) {
+    return Draft(file).metadata(key, value).outcome();
+  };
+  for (const char* loss : {"logistic", "bpr", "warp", "warp-kos"}) {
+    CHECK(text("ranking_loss", loss) == "nothing");
+  }
+  CHECK(text("ranking_loss", "squared") == refused);
+  for (const char* key : {"ranking_max_sampled", "ranking_kth", "ranking_positives"}) {
+    CAPTURE(key);
+    for (const char* value : {"0", "-1", "1e3", "", "4294967295", "4294967296"}) {
+      CHECK(text(key, value) == refused);
+    }
+    CHECK(Draft(file).without(key).outcome() == refused);
+  }
+  CHECK(text("ranking_kth", "4") == "nothing");
+  CHECK(text("ranking_kth", "5") == refused);  // of four positives
+  const auto steps = [&](std::vector<float> values) {
+    return Draft(file).floats("ranking_steps", std::move(values)).outcome();
+  };
+  CHECK(steps({0.1f, 1}) == "nothing");
+  CHECK(steps({0, 0}) == refused);
+  CHECK(steps({-0.1f, 0}) == refused);
+  CHECK(steps({2e9f, 0}) == refused);
+  CHECK(steps({0.1f, -1}) == refused);
+  CHECK(steps({0.1f, 2}) == refused);
+  CHECK(steps({not_a_number, 0}) == refused);
+  CHECK(steps({0.1f}) == refused);
+  CHECK(Draft(file).floats("ranking_positive_from", {infinity}).outcome() == refused);
+  CHECK(Draft(file).floats("ranking_positive_from", {1, 2}).outcome() == refused);
+}
+
+TEST_CASE("pairs between sides are those of hybrid models, which have no context") {
+  const ModelFile file = hybrid_model();
+  CHECK(Draft(file).metadata("pairs", "all").outcome() == refused);
+  CHECK(Draft(file).metadata("pairs", "some").outcome() == refused);
+  CHECK(Draft(file).metadata("family", "fm").outcome() == refused);
+  CHECK(Draft(file).metadata("normalized", "perhaps").outcome() == refused);
+  CHECK(Draft(file).metadata("normalized", "false").outcome() == "nothing");
+  CHECK(Draft(file).metadata("field_0_side", "context").outcome() == refused);
+  CHECK(Draft().metadata("pairs", "between_sides").outcome() == refused);
+  CHECK(Draft(sampled_model()).metadata("family", "hybrid").outcome() == refused);
+}
+
+TEST_CASE("a file of a hybrid model that was cut short is refused at any length") {
+  const std::vector<std::byte> bytes = written(hybrid_model(StepRule::adadelta));
+  for (std::size_t size = 0; size < bytes.size(); size += 64) {
+    CHECK(error_of([&] { read_model(std::span(bytes).first(size)); }) == refused);
+  }
 }

@@ -49,6 +49,30 @@ SparseRows features_row(const FactorizationMachine& model, Side side, const char
   return describe(model.space, side, features, {});
 }
 
+// The sum over pairs of a user's and an item's columns, in double; their linear terms besides.
+double score_between(const FactorizationMachine& model, const SparseRows::Row& user,
+                     const SparseRows::Row& item) {
+  const auto share = [&](const SparseRows::Row& row) {
+    double sum = 0;
+    for (const float value : row.values) sum += std::abs(double{value});
+    return model.space.normalized && sum > 0 ? 1 / sum : 1.0;
+  };
+  const double user_share = share(user), item_share = share(item);
+  double score = model.constant;
+  for (const auto& [j, x] : entries_of(user)) score += user_share * double{x} * model.linear[j];
+  for (const auto& [t, y] : entries_of(item)) score += item_share * double{y} * model.linear[t];
+  for (const auto& [j, x] : entries_of(user)) {
+    for (const auto& [t, y] : entries_of(item)) {
+      double product = 0;
+      for (std::size_t f = 0; f < model.factors.columns(); ++f) {
+        product += double{model.factors.row(j)[f]} * double{model.factors.row(t)[f]};
+      }
+      score += user_share * double{x} * item_share * double{y} * product;
+    }
+  }
+  return score;
+}
+
 // What an item's own columns give as a row of the item tower.
 AlignedFloats item_row(const FactorizationMachine& model, const Towers& towers,
                        const SparseRows& described) {
@@ -81,6 +105,52 @@ TEST_CASE("the towers give the score of every pair") {
           CHECK(close(towers.score(user, item), expected));
         }
         CHECK(towers.users.row(user)[factors] == 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("where only pairs between sides count, the towers give the sum over those pairs") {
+  for (const DerivedColumns& derived :
+       {DerivedColumns{}, DerivedColumns{true, true, true, true}, DerivedColumns{false, false}}) {
+    for (const std::uint32_t factors : {0u, 1u, 5u, 12u}) {
+      for (const bool normalized : {false, true}) {
+        FactorizationMachine model = model_of(derived, factors);
+        model.pairs = Pairs::between_sides;
+        model.space.normalized = normalized;
+        const Towers towers = model.towers();
+        const SparseRows age = features_row(model, Side::user, "age", {{0, 0.5f}, {1, -2}}, 2);
+        UserRow described = average_user(towers);
+        add_to(described, row_sums(model, age), 0);
+        for (std::uint32_t item = 0; item < items; ++item) {
+          const SparseRows::Row own = model.space.items->row(item);
+          for (std::uint32_t user = 0; user < users; ++user) {
+            CHECK(close(towers.score(user, item),
+                        score_between(model, model.space.users->row(user), own)));
+          }
+          CHECK(close(towers.score(described.row.data(), described.offset, item),
+                      score_between(model, age.row(0), own)));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("scores of a design are those of the towers where only pairs between sides count") {
+  for (const bool normalized : {false, true}) {
+    FactorizationMachine model = model_of({});
+    model.pairs = Pairs::between_sides;
+    model.space.normalized = normalized;
+    // Nobody's features of the context: the model has no such field.
+    std::erase_if(model.space.fields,
+                  [](const ColumnField& field) { return field.side == Side::context; });
+    const Interactions data = world().data;
+    const auto by_design = scores(model, make_design(model.space, data, {}));
+    const Towers towers = model.towers();
+    std::size_t example = 0;
+    for (std::uint32_t user = 0; user < data.users(); ++user) {
+      for (std::uint32_t p = data.user_begin(user); p < data.user_end(user); ++p) {
+        CHECK(close(by_design[example++], double{towers.score(user, data.item_at(p))}));
       }
     }
   }

@@ -127,6 +127,7 @@ const modelCalls = (model: Model): [string, () => unknown][] => [
   ["recommendAll", () => model.recommendAll()],
   ["similarItems", () => model.similarItems(100)],
   ["similarUsers", () => model.similarUsers("u1")],
+  ["explain", () => model.explain("u1", 100)],
   ["foldInUser", () => model.foldInUser([])],
   ["foldInItem", () => model.foldInItem({})],
   ["predictRows", () => model.predictRows(undefined as never)],

@@ -10,6 +10,7 @@ import {
   type FieldOptions,
   type FmOptions,
   type ModelOptions,
+  type SearchSpace,
   type TrainOptions,
 } from "featherfm";
 import type {
@@ -21,6 +22,7 @@ import type {
 } from "featherfm/client";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { expectRefused } from "./bad-values.js";
+import { sample } from "./support.js";
 
 const ff = await load();
 const data = ff.dataset({ users: [1, 2], items: [1, 2], ratings: [1, 2] });
@@ -124,6 +126,34 @@ describe("options of a factorization machine", () => {
     // @ts-expect-error -- a dataset for rows
     await expectRefused(() => ff.train(rows, { ...options, validation: data }), "validation");
     expectTypeOf<TrainOptions>().toHaveProperty("validation");
+  });
+});
+
+describe("a search", () => {
+  test("takes ranges of the options a model has", async () => {
+    const right: SearchSpace[] = [
+      { model: "mf", factors: { min: 1, max: 9, integer: true }, epochs: 1 },
+      { model: "mf", optimizer: { choices: ["sgd", "als"] }, epochs: 1 },
+      { model: "mf", regularization: { user: { min: 0.1, max: 1, scale: "log" } }, epochs: 1 },
+      { model: "svd", fill: { choices: [0, "item-mean"] } },
+      { model: "fm", solver: "mcmc", samples: 2, burnIn: 0, factors: { choices: [1, 2] } },
+      { model: "implicit-als", epochs: 1, factors: 2, regularization: { min: 0.01, max: 1 } },
+    ];
+    const ranked = { metric: "ndcg@5", trials: 1 } as const;
+    const many = ff.dataset(sample({ users: 12, items: 8 }));
+    for (const space of right) expect(ff.search(many, space, ranked).trials).toHaveLength(1);
+    // @ts-expect-error -- there is no range of models
+    await expectRefused(() => ff.search(many, { model: { choices: ["mf"] } }), "model");
+    // @ts-expect-error -- a range has two ends
+    await expectRefused(() => ff.search(many, { model: "mf", factors: { min: 1 } }), "factors");
+    // @ts-expect-error -- nor is there one of words
+    const worded: SearchSpace = { model: "mf", loss: { min: 0, max: 1 } };
+    await expectRefused(() => ff.search(many, worded), "loss");
+    // @ts-expect-error -- an option of another model
+    const other: SearchSpace = { model: "svd", epochs: { min: 1, max: 9 } };
+    await expectRefused(() => ff.search(many, other), "epochs");
+    const { mean } = ff.crossValidate(many, { model: "svd" }, { metrics: ["auc"] });
+    expectTypeOf(mean).toEqualTypeOf<Record<"auc", number>>();
   });
 });
 

@@ -427,8 +427,8 @@ export interface Explanation {
   /** The user's own ratings, largest absolute contribution first. */
   contributions: Contribution[];
   /**
-   * For the families "fm" and "hybrid": what of the base each feature gives, linear weight and half of each pair it is in (its Shapley value), largest
-   * absolute contribution first. What ratings are about, the user's own column, is not among them.
+   * For the families "fm" and "hybrid": what of the base each feature gives, linear weight and half of each pair it is in (its
+   * Shapley value), largest absolute contribution first. What ratings are about, the user's own column, is not among them.
    */
   features?: FeatureContribution[];
 }
