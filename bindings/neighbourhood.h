@@ -39,8 +39,7 @@ class Neighbourhood {
         : items(from_js<std::uint32_t>(ratings.raw("items"))),
           worth(from_js<float>(ratings.raw("values"))) {
       const auto weights = from_js<float>(ratings.raw("weights"));
-      // The checks of everybody who is new.
-      FoldIn(model.towers).fold({items, worth, weights});
+      require_ratings({items, worth, weights}, model.towers.items.rows(), std::nullopt);
       for (std::size_t k = 0; k < worth.size(); ++k) {
         worth[k] = ItemNeighbours::worth(worth[k], weights.empty() ? 1 : weights[k]);
       }
